@@ -1,0 +1,80 @@
+"""The key of a project and what is made from it: replacement UIDs and pseudonyms.
+
+* Everything is HMAC-SHA-256 under the project's key, one derived key per use (domain separation), so that a UID says
+  nothing about a pseudonym and another project's key gives nothing in common.
+* Replacement UIDs (PS3.5 B.2) are 2.25 plus a UUID of version 8 and the RFC 9562 variant, 122 bits of the digest.
+  Their domain includes the generation of the action table: a profile that leaves other content never gives the same
+  SOP Instance UID. Pseudonyms of patients depend on key and project alone: a new profile does not split a patient.
+* No random, no clock: the same object gives the same bytes in every process and on every re-send.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b32encode
+from typing import Final
+
+_REMEMBERED: Final = 100_000  # results kept in memory; then they are computed again
+
+
+class Context:
+    """One project's key, ready to use. `key` never appears in a representation."""
+
+    __slots__ = ("_key", "_pseudonyms", "_uids", "project")
+
+    def __init__(self, key: bytes, project: str) -> None:
+        if not key or not project:
+            raise ValueError("a key and a project are needed")
+        self.project = project
+        self._key = hmac.digest(key, b"dicom-gateway/1 project\0" + project.encode(), "sha256")
+        self._uids: dict[str, UidMap] = {}
+        self._pseudonyms: dict[tuple[str, tuple[bytes, ...]], str] = {}
+
+    def __repr__(self) -> str:
+        return f"Context(project={self.project!r})"
+
+    def uids(self, generation: str) -> UidMap:
+        """The replacement UIDs under one generation of an action table; the same object for the same generation."""
+        found = self._uids.get(generation)
+        if found is None:
+            found = self._uids.setdefault(generation, UidMap(self._derived(b"uid\0" + generation.encode())))
+        return found
+
+    def pseudonym(self, use: str, *parts: bytes) -> str:
+        """16 characters of A-Z and 2-7 (80 bits) for an identifier; `use` keeps the kinds of identifiers apart."""
+        found = self._pseudonyms.get((use, parts))
+        if found is None:
+            framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+            digest = hmac.digest(self._derived(b"pseudonym\0" + use.encode()), framed, "sha256")
+            found = b32encode(digest[:10]).decode("ascii")
+            if len(self._pseudonyms) >= _REMEMBERED:
+                self._pseudonyms.clear()
+            self._pseudonyms[use, parts] = found
+        return found
+
+    def _derived(self, label: bytes) -> bytes:
+        return hmac.digest(self._key, label, "sha256")
+
+
+class UidMap:
+    """Replacement UIDs under one derived key. Calling it is pure; what it remembers only saves time."""
+
+    __slots__ = ("_key", "_known")
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._known: dict[bytes, bytes] = {}
+
+    def __call__(self, uid: bytes) -> bytes:
+        """The replacement of one UID, unpadded. The value need not be a valid UID; the result is."""
+        found = self._known.get(uid)
+        if found is None:
+            digest = hmac.digest(self._key, uid, "sha256")
+            number = int.from_bytes(digest[:16], "big")
+            number = number & ~(0xF << 76) | 0x8 << 76  # version 8 (RFC 9562 section 5.8)
+            number = number & ~(0x3 << 62) | 0x2 << 62  # variant 10x (section 4.1)
+            found = b"2.25.%d" % number
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[uid] = found
+        return found

@@ -1,0 +1,253 @@
+"""A profile, its options and the site's overrides, compiled into the table that the walk reads.
+
+* Compiling refuses what it cannot do to the letter: an unknown option, an override that keeps more than the profile
+  without `allow_looser`, one that would break the object's identity, a condition.
+* The table is a keep-list: (tag, VR) that is not in it goes the slow way, where the rule is looked up and told.
+* One level per SOP class for the top of the data set, one per enclosing sequence for items (docs/adr/0003).
+
+Overrides apply at the top level and in every item. Paths, `when`, options and private elements come later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from struct import Struct
+from typing import Any, Final, Protocol
+
+from pydicom._dicom_dict import DicomDictionary
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
+
+from profiles.confidentiality import load, names, nested_types, top_level_types
+from transforms.dataset.elements import LONG_VRS, dictionary_vr
+from transforms.deidentify.dummies import ITEMS
+from transforms.deidentify.rules import MARKER, Action, Rule, Rules, allowed_vrs
+from transforms.errors import TransformError
+
+GENERATION: Final = 1  # raised when the code leaves other content under an unchanged profile: new UIDs (context.py)
+
+# Codes of the walk, in the low four bits of an entry; the tag is above them
+KEEP_SHORT, KEEP_LONG, DROP_SHORT, DROP_LONG, LOOK = range(5)
+
+# Top-level values the engine needs, whatever is done with them
+NOTED: Final[frozenset[int]] = frozenset(
+    {
+        0x00080005,  # Specific Character Set: how to read the patient's identifiers
+        0x00080016, 0x00080018, 0x0020000D, 0x0020000E,  # who the object is
+        0x00100020, 0x00100021,  # Patient ID and its issuer: the pseudonym
+        0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280100,  # how long Pixel Data must be
+        0x00420012,  # MIME Type of Encapsulated Document: what a dummy must be
+    }
+)  # fmt: skip
+MARKERS: Final[frozenset[int]] = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303})
+_PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+# Without these an object is not itself: an override may not touch them
+_ESSENTIAL: Final = frozenset({0x00080005, 0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00100020}) | MARKERS
+_DOCUMENT_LENGTH: Final = 0x00420015  # follows from the dummy document
+_VERBS: Final = {
+    "keep": Action.KEEP,
+    "remove": Action.REMOVE,
+    "empty": Action.EMPTY,
+    "dummy": Action.DUMMY,
+    "uid": Action.UID,
+}
+_KEY: Final = Struct("<HH")
+
+
+class Override(Protocol):
+    """One line of `override:` (gateway.config.schema.Override)."""
+
+    @property
+    def at(self) -> str: ...
+    @property
+    def do(self) -> str: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def when(self) -> Mapping[str, Any] | None: ...
+    @property
+    def allow_looser(self) -> bool: ...
+
+
+class Level:
+    """The rules of one place: the top of an object of one SOP class, or the items of one sequence."""
+
+    __slots__ = ("_known", "_rules", "_types", "explicit", "implicit", "nested")
+
+    def __init__(
+        self,
+        rules: Rules,
+        types: Mapping[int, str] | None,
+        nested: bool,
+        explicit: dict[bytes, int],
+        implicit: dict[bytes, int],
+    ) -> None:
+        self._rules = rules
+        self._types = types
+        self._known: dict[int, Rule] = {}
+        self.nested = nested
+        self.explicit = explicit  # tag and VR as they stand in Explicit VR little endian -> tag << 4 | code
+        self.implicit = implicit  # the tag alone
+
+    def rule(self, tag: int) -> Rule:
+        """The rule for a tag at this place."""
+        found = self._known.get(tag)
+        if found is None:
+            found = self._rules.rule(tag, self._types, nested=self.nested)
+            if not self.nested and tag in MARKERS:
+                found = MARKER
+            if tag in DicomDictionary:  # bounded: hostile tags are not remembered
+                self._known[tag] = found
+        return found
+
+
+class ActionTable:
+    """A compiled profile. Safe to share between threads; levels are made when first needed and kept."""
+
+    __slots__ = ("_base", "_items", "_nested", "_tops", "_varying", "generation", "overrides", "profile", "rules")
+
+    def __init__(self, rules: Rules, overrides: tuple[tuple[int, int, str], ...]) -> None:
+        self.rules = rules
+        self.profile = rules.profile
+        self.overrides = overrides  # number of the line, tag, action
+        told = repr((GENERATION, self.profile.name, self.profile.edition, sorted(line[1:] for line in overrides)))
+        self.generation = hashlib.sha256(told.encode()).hexdigest()
+        self._nested = nested_types()
+        self._varying = (
+            frozenset(tag for tag, row in rules.rows.items() if row.action == "X" or "/" in row.action)
+            | frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] in ("DA", "DT", "TM", "PN", "UR"))
+            | _PIXELS
+            | NOTED
+            | MARKERS
+        )
+        self._tops: dict[str, Level] = {}
+        self._items: dict[int, Level] = {}
+        plain = Level(rules, {}, True, {}, {})
+        _fill(plain, DicomDictionary)
+        self._base = plain
+
+    def top(self, sop_class: str) -> Level:
+        """The level of a data set's top for a SOP class."""
+        found = self._tops.get(sop_class)
+        if found is None:
+            level = self._level(top_level_types(sop_class), nested=False)
+            found = self._tops.setdefault(sop_class, level) if len(self._tops) < 512 else level
+        return found
+
+    def items(self, sequence: int) -> Level:
+        """The level of the items of a sequence."""
+        if sequence not in self._nested:
+            return self._base
+        found = self._items.get(sequence)
+        if found is None:
+            found = self._items.setdefault(sequence, self._level(self._nested[sequence], nested=True))
+        return found
+
+    def _level(self, types: Mapping[int, str] | None, *, nested: bool) -> Level:
+        level = Level(self.rules, types, nested, dict(self._base.explicit), dict(self._base.implicit))
+        _fill(level, self._varying)
+        return level
+
+
+def _fill(level: Level, tags: Any) -> None:
+    """Enter the codes of these tags for every VR the dictionary allows."""
+    for tag in tags:
+        rule = level.rule(tag)
+        key = _KEY.pack(tag >> 16, tag & 0xFFFF)
+        look = (
+            rule.looser
+            or tag == _DOCUMENT_LENGTH
+            or rule.action not in (Action.KEEP, Action.REMOVE)
+            or (tag in NOTED and not level.nested)
+        )
+        for vr in allowed_vrs(tag):
+            long = vr.encode() in LONG_VRS
+            if look or vr == "SQ" or (tag in _PIXELS and not level.nested):
+                code = LOOK
+            elif rule.action is Action.KEEP:
+                code = KEEP_LONG if long else KEEP_SHORT
+            else:
+                code = DROP_LONG if long else DROP_SHORT
+            level.explicit[key + vr.encode()] = tag << 4 | code
+            level.implicit[key] = tag << 4 | {KEEP_SHORT: KEEP_LONG, DROP_SHORT: DROP_LONG}.get(code, code)
+
+
+def compile_profile(
+    profile: str = "basic", options: Sequence[str] = (), overrides: Sequence[Override] = ()
+) -> ActionTable:
+    """The table of a profile by name.
+
+    Raises TransformError: profile-unknown, option-unknown, option-unsupported, override-* with the line's number.
+    """
+    if profile not in names():
+        raise TransformError("profile-unknown", f"{profile!r}; there are: {', '.join(names())}")
+    found = load(profile)
+    for option in options:
+        if option not in found.options and option not in ("clean-pixel-data", "clean-recognizable-visual-features"):
+            raise TransformError("option-unknown", f"{option!r}; PS3.15 has: {', '.join(found.options)}")
+        raise TransformError("option-unsupported", f"{option!r} is not supported by this version")
+    if not overrides:
+        return _plain(profile)
+    return _compiled(profile, overrides)
+
+
+@cache
+def _plain(profile: str) -> ActionTable:
+    return ActionTable(Rules(load(profile), {}), ())
+
+
+def _compiled(profile: str, overrides: Sequence[Override]) -> ActionTable:
+    plain = Rules(load(profile), {})
+    compiled: dict[int, Rule] = {}
+    for number, line in enumerate(overrides, 1):
+        where = f"override {number}"
+        tag = _tag(line.at, where)
+        action = _VERBS[line.do]
+        if line.when is not None:
+            raise TransformError("override-when", f"{where}: conditions are not supported by this version")
+        if tag in _ESSENTIAL:
+            raise TransformError("override-essential", f"{where}: {line.at} is what makes the object itself")
+        if not line.why.strip():
+            raise TransformError("override-why", f"{where}: say why")
+        looser = _looser(action, plain, tag)
+        if looser and not line.allow_looser:
+            raise TransformError("override-looser", f"{where}: keeps more of {line.at} than the profile; allow_looser")
+        if action is Action.UID and dictionary_vr(tag) != "UI":
+            raise TransformError("override-uid", f"{where}: {line.at} is not a UID")
+        if action is Action.DUMMY and dictionary_vr(tag) == "SQ" and tag not in ITEMS:
+            raise TransformError("override-dummy", f"{where}: there is no dummy item for {line.at}; empty or remove it")
+        compiled[tag] = Rule(action, where, line.why, looser)
+    pinned = tuple((int(rule.source.split()[1]), tag, rule.action.value) for tag, rule in sorted(compiled.items()))
+    return ActionTable(Rules(plain.profile, compiled), pinned)
+
+
+def _tag(at: str, where: str) -> int:
+    """The tag an override names, by keyword or as gggg,eeee. Raises TransformError."""
+    text = at.strip().strip("()").replace(",", "")
+    if "." in at or "[" in at or "/" in at:
+        raise TransformError("override-path", f"{where}: paths are not supported by this version; name a keyword")
+    tag = tag_for_keyword(at.strip())
+    if tag is None and len(text) == 8:
+        try:
+            tag = int(text, 16)
+        except ValueError:
+            tag = None
+    if tag is None or not (keyword_for_tag(tag) or tag >> 16 & 1):
+        raise TransformError("override-unknown", f"{where}: {at!r} is not in PS3.6")
+    if tag >> 16 & 1:
+        raise TransformError("override-private", f"{where}: private attributes are removed in this version")
+    return int(tag)
+
+
+def _looser(action: Action, plain: Rules, tag: int) -> bool:
+    """Whether the action lets more through than the profile does at any place."""
+    profile = {
+        plain.without_override(tag, types, nested=nested).action
+        for types in (None, {}, {tag: "2"}, {tag: "1"})
+        for nested in (False, True)
+    }
+    if action is Action.KEEP:
+        # Keeping a sequence that the profile walks is no change; keeping a listed value is
+        return profile != {Action.KEEP}
+    return action is Action.UID and profile != {Action.UID}

@@ -1,0 +1,319 @@
+"""The walk: one pass over the raw element headers of a framed little-endian data set, acting on what the table names.
+
+Rules of this file
+* A header is looked up by its bytes, tag and VR together: what is not in the table's keep-list goes to actions.py.
+* Only touched values are read. Pixel data is passed by seeking; what stands behind it is walked like the rest.
+* Every byte is either copied, replaced or dropped by an element's rule; where elements do not end exactly where their
+  container does, the object is held. It does not rely on framing.py having run, but that one refuses more.
+* UN of undefined length, and UN on a tag that PS3.6 calls a sequence, are walked as Implicit VR (PS3.5 6.2.2).
+
+It decides nothing (rules.py) and does nothing to a value (actions.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+from struct import error as struct_error
+from typing import Final
+
+from transforms.dataset.elements import (
+    ITEM,
+    ITEM_END,
+    LONG_VRS,
+    PIXEL_DATA,
+    SEQUENCE_END,
+    SEQUENCE_TAGS,
+    SHORT_VRS,
+    UNDEFINED,
+)
+from transforms.deidentify.actions import Actions
+from transforms.deidentify.profile import DROP_LONG, DROP_SHORT, KEEP_LONG, KEEP_SHORT, Level
+from transforms.errors import BadFraming, BudgetExceeded
+
+WINDOW: Final = 1 << 16  # bytes read at a time; an element's header always lies within one window
+DEPTH: Final = 100  # nested sequences; framing.py has the budget, this is the floor under it
+_NEVER: Final = 1 << 60
+_U16: Final = Struct("<H").unpack_from
+_U32: Final = Struct("<I").unpack_from
+_TAG_LENGTH: Final = Struct("<HHI").unpack_from
+
+
+class Walk(Actions):
+    """One object's walk. Use once; afterwards `edit` holds the pieces and `noted` the values the engine asked for."""
+
+    __slots__ = ("base", "data", "edge")
+
+    def open(self) -> None:
+        """Read the first window."""
+        self.data = self.source.pread(0, WINDOW)
+        self.base = 0
+        self.edge = self._edge()
+
+    def run(self) -> None:
+        """Walk the whole source. Raises BadFraming, BudgetExceeded or what an action raises."""
+        walker = self._explicit if self.explicit else self._implicit
+        try:
+            walker(0, self.size, self.table.top(self.sop_class), 0, False)
+        except struct_error:
+            raise BadFraming("header-truncated", self.base) from None
+
+    def _explicit(self, at: int, end: int, level: Level, depth: int, delimited: bool) -> int:
+        """Explicit VR elements of [at, end), up to the item delimiter where `delimited`; returns the offset after."""
+        data, base, edge = self.data, self.base, self.edge
+        tracing = self.tracing
+        find: Callable[[bytes, int], int] = _nothing if tracing else level.explicit.get
+        drop = self.edit.drop
+        stop = self.stop if depth == 0 else _NEVER
+        pos, limit = at - base, end - base
+        while pos < limit:
+            if pos > edge:
+                data, base, edge = self._fill(base + pos)
+                pos, limit = 0, end - base
+            op = find(data[pos : pos + 6], -1)
+            if op <= stop:
+                code = op & 15
+                if code == KEEP_SHORT:
+                    pos += 8 + (data[pos + 6] | data[pos + 7] << 8)
+                    continue
+                if code == DROP_SHORT:
+                    length = 8 + (data[pos + 6] | data[pos + 7] << 8)
+                    drop(base + pos, base + pos + length)
+                    pos += length
+                    continue
+                if code in (KEEP_LONG, DROP_LONG):
+                    (length,) = _U32(data, pos + 8)
+                    if length != UNDEFINED:
+                        length += 12
+                        if code == DROP_LONG:
+                            drop(base + pos, base + pos + length)
+                        pos += length
+                        continue
+                elif op < 0 and data[pos] & 1 and not tracing:
+                    # An odd group: private, never kept (rules.PRIVATE_RULE)
+                    vr = data[pos + 4 : pos + 6]
+                    if vr in SHORT_VRS:
+                        length = 8 + (data[pos + 6] | data[pos + 7] << 8)
+                        drop(base + pos, base + pos + length)
+                        pos += length
+                        continue
+                    if vr in LONG_VRS:
+                        (length,) = _U32(data, pos + 8)
+                        if length != UNDEFINED:
+                            drop(base + pos, base + pos + 12 + length)
+                            pos += 12 + length
+                            continue
+            tag = (data[pos + 1] << 8 | data[pos]) << 16 | data[pos + 3] << 8 | data[pos + 2]
+            if tag == ITEM_END:
+                if not delimited or data[pos + 4 : pos + 8] != b"\0\0\0\0":
+                    raise BadFraming("delimiter-unexpected", base + pos)
+                return base + pos + 8
+            vr = data[pos + 4 : pos + 6]
+            if vr in SHORT_VRS:
+                header, length = 8, _U16(data, pos + 6)[0]
+            elif vr in LONG_VRS:
+                header, length = 12, _U32(data, pos + 8)[0]
+            else:
+                raise BadFraming("vr-unknown", base + pos)
+            start = base + pos
+            if length != UNDEFINED and start + header + length > end:
+                raise BadFraming("length-overrun", start)
+            if depth == 0:
+                self.markers(start, tag)
+                stop = self.stop
+            after = self.element(level, tag, vr, start, header, length, depth)
+            if after > end:
+                raise BadFraming("length-overrun", start)
+            data, base, edge = self.data, self.base, self.edge
+            pos, limit = after - base, end - base
+            if pos < 0:
+                raise AssertionError("the window has run ahead")
+        if pos != limit or delimited:
+            raise BadFraming("length-overrun" if pos > limit else "delimiter-missing", base + pos)
+        return end
+
+    def _implicit(self, at: int, end: int, level: Level, depth: int, delimited: bool) -> int:
+        """Implicit VR elements, as `_explicit`."""
+        data, base, edge = self.data, self.base, self.edge
+        tracing = self.tracing
+        find: Callable[[bytes, int], int] = _nothing if tracing else level.implicit.get
+        drop = self.edit.drop
+        stop = self.stop if depth == 0 else _NEVER
+        pos, limit = at - base, end - base
+        while pos < limit:
+            if pos > edge:
+                data, base, edge = self._fill(base + pos)
+                pos, limit = 0, end - base
+            op = find(data[pos : pos + 4], -1)
+            (length,) = _U32(data, pos + 4)
+            if op <= stop and length != UNDEFINED:
+                code = op & 15
+                if code == KEEP_LONG:
+                    pos += 8 + length
+                    continue
+                if code == DROP_LONG or (op < 0 and data[pos] & 1 and not tracing):
+                    drop(base + pos, base + pos + 8 + length)
+                    pos += 8 + length
+                    continue
+            tag = (data[pos + 1] << 8 | data[pos]) << 16 | data[pos + 3] << 8 | data[pos + 2]
+            if tag == ITEM_END:
+                if not delimited or length:
+                    raise BadFraming("delimiter-unexpected", base + pos)
+                return base + pos + 8
+            start = base + pos
+            if length != UNDEFINED and start + 8 + length > end:
+                raise BadFraming("length-overrun", start)
+            if depth == 0:
+                self.markers(start, tag)
+                stop = self.stop
+            after = self.element(level, tag, b"", start, 8, length, depth)
+            if after > end:
+                raise BadFraming("length-overrun", start)
+            data, base, edge = self.data, self.base, self.edge
+            pos, limit = after - base, end - base
+        if pos != limit or delimited:
+            raise BadFraming("length-overrun" if pos > limit else "delimiter-missing", base + pos)
+        return end
+
+    def items(self, at: int, length: int, end: int, tag: int, depth: int, explicit: bool) -> int:
+        """Walk the items of a kept sequence whose value begins at `at`; returns the offset after it."""
+        if depth >= DEPTH:
+            raise BudgetExceeded("depth", at)
+        level = self.table.items(tag)
+        walker = self._explicit if explicit else self._implicit
+        edit = self.edit
+        undefined = length == UNDEFINED
+        if not undefined:
+            end = at + length
+        number = 0
+        while undefined or at < end:
+            item, size = self._item(at, end)
+            if item == SEQUENCE_END and undefined and size == 0:
+                return at + 8
+            if item != ITEM:
+                raise BadFraming("item-expected", at)
+            number += 1
+            if self.tracing:
+                self.path.append(f"[{number}]")
+            if size == UNDEFINED:
+                at = walker(at + 8, end, level, depth + 1, True)
+            else:
+                if at + 8 + size > end:
+                    raise BadFraming("length-overrun", at)
+                mark = edit.mark()
+                after = walker(at + 8, at + 8 + size, level, depth + 1, False)
+                edit.relength(mark, at + 4, size)
+                at = after
+            if self.tracing:
+                self.path.pop()
+        return at
+
+    def past(self, at: int, end: int, vr: bytes, tag: int, explicit: bool, depth: int = 0) -> int:
+        """The offset after the undefined-length value that begins at `at`, without acting on anything in it."""
+        if depth >= DEPTH:
+            raise BudgetExceeded("depth", at)
+        if (vr not in (b"", b"SQ", b"UN") or (vr == b"" and explicit)) and tag != PIXEL_DATA:
+            raise BadFraming("length-undefined", at)
+        explicit = explicit and vr == b"SQ"
+        fragments = tag == PIXEL_DATA
+        while True:
+            item, size = self._item(at, end)
+            if item == SEQUENCE_END:
+                return at + 8
+            if item != ITEM or (fragments and size == UNDEFINED):
+                raise BadFraming("item-expected", at)
+            at += 8
+            if size != UNDEFINED:
+                at += size
+                if at > end:
+                    raise BadFraming("length-overrun", at)
+                continue
+            while True:
+                head = self._peek(at, 12)
+                group, number, length = _TAG_LENGTH(head)
+                inner = group << 16 | number
+                if inner == ITEM_END:
+                    at += 8
+                    break
+                at += 8
+                inner_vr = head[4:6] if explicit else b""
+                if explicit:
+                    if inner_vr in SHORT_VRS:
+                        length = _U16(head, 6)[0]
+                    elif inner_vr in LONG_VRS:
+                        length = _U32(head, 8)[0]
+                        at += 4
+                    else:
+                        raise BadFraming("vr-unknown", at)
+                if length == UNDEFINED:
+                    at = self.past(at, end, inner_vr, inner, explicit, depth + 1)
+                else:
+                    at += length
+                if at > end:
+                    raise BadFraming("length-overrun", at)
+
+    def find(self, wanted: int) -> bytes:
+        """The value of a top-level element ahead of the walk; b"" where it is missing."""
+        at = 0
+        while at + 8 <= self.size:
+            head = self._peek(at, 12)
+            group, number, length = _TAG_LENGTH(head)
+            tag = group << 16 | number
+            vr = head[4:6] if self.explicit else b""
+            at += 8
+            if vr in SHORT_VRS:
+                length = _U16(head, 6)[0]
+            elif vr:
+                if vr not in LONG_VRS or len(head) < 12:
+                    raise BadFraming("vr-unknown", at - 8)
+                length = _U32(head, 8)[0]
+                at += 4
+            if tag == wanted:
+                return b"" if length == UNDEFINED or length > WINDOW else self.value(at, length)
+            at = self.past(at, self.size, vr, tag, self.explicit) if length == UNDEFINED else at + length
+        return b""
+
+    def value(self, at: int, length: int) -> bytes:
+        """The bytes of a value."""
+        offset = at - self.base
+        if offset >= 0 and offset + length <= len(self.data):
+            return self.data[offset : offset + length]
+        found = self.source.pread(at, length)
+        if len(found) != length:
+            raise BadFraming("length-overrun", at)
+        return found
+
+    def is_sequence(self, tag: int) -> bool:
+        """PS3.6 calls it a sequence."""
+        return tag in SEQUENCE_TAGS
+
+    def _item(self, at: int, end: int) -> tuple[int, int]:
+        """Tag and length of the item or delimiter at `at`."""
+        if at + 8 > end:
+            raise BadFraming("delimiter-missing", at)
+        group, number, length = _TAG_LENGTH(self._peek(at, 8))
+        return group << 16 | number, length
+
+    def _peek(self, at: int, length: int) -> bytes:
+        offset = at - self.base
+        if offset >= 0 and offset + length <= len(self.data):
+            return self.data[offset : offset + length]
+        return self.source.pread(at, length)
+
+    def _fill(self, at: int) -> tuple[bytes, int, int]:
+        """A window that begins at `at`."""
+        self.data = self.source.pread(at, WINDOW)
+        self.base = at
+        if len(self.data) < 8:
+            raise BadFraming("header-truncated", at)
+        self.edge = self._edge()
+        return self.data, at, self.edge
+
+    def _edge(self) -> int:
+        """The last place in the window where a header surely lies within it, or within the source."""
+        return len(self.data) - (12 if self.base + len(self.data) < self.size else 8)
+
+
+def _nothing(key: bytes, default: int) -> int:
+    """The table of a traced walk: every element goes the slow way, where it is told."""
+    return default
