@@ -1,0 +1,163 @@
+"""What every destination obeys (gateway/deliver/contract.py), run over each line of the table of destinations."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gateway.config.schema import Destination, DimseDestination, FolderDestination
+from gateway.deliver.contract import Carrier, Need
+from gateway.deliver.dimse import DimseCarrier
+from gateway.deliver.folder import FolderCarrier
+from gateway.deliver.table import CARRIERS
+from gateway.errors import DestinationDown
+from gateway.model import Decision, Identity, Instance, Job, Origin, Result, Stored, Verdict
+from gateway.pipeline import Outgoing
+from tests.system.harness import Sink, free_port
+from tests.system.senders import CT, ct, encoded
+from transforms.dataset import convert, part10, syntax
+from transforms.source import BytesSource, chunks
+
+
+@dataclass
+class Stage:
+    """One destination under test and how to look behind it."""
+
+    carrier: Carrier
+    arrived: Callable[[], list[str]]  # SHA-256 of each data set that is there
+    broken: Carrier  # the same kind, out of reach
+
+
+@pytest.fixture(params=sorted(CARRIERS))
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    if request.param == "folder":
+        folder = tmp_path / "out"
+
+        def files() -> list[str]:
+            found = []
+            for path in folder.rglob("*.dcm"):
+                data = path.read_bytes()
+                found.append(hashlib.sha256(data[part10.split(BytesSource(data)).offset :]).hexdigest())
+            return found
+
+        (tmp_path / "file").write_text("not a folder")
+        yield Stage(
+            FolderCarrier(FolderDestination(dir=folder), b"secret"),
+            files,
+            FolderCarrier(FolderDestination(dir=tmp_path / "file" / "below"), b"secret"),
+        )
+        return
+    sink = Sink()
+
+    def dimse(port: int) -> Carrier:
+        block = DimseDestination(host="127.0.0.1", port=port, ae="ARCHIVE", timeout="2s")
+        return DimseCarrier(Destination(dimse=block, unsafe_plaintext="a test"), {}, None)
+
+    yield Stage(dimse(sink.port), lambda: [h for hashes in sink.received.values() for h in hashes], dimse(free_port()))
+    sink.close()
+
+
+def outgoing(number: int = 1, uid: str = syntax.EXPLICIT_LE) -> Outgoing:
+    data = ct(number)
+    identity = Identity(CT, str(data.SOPInstanceUID), str(data.StudyInstanceUID))
+    raw = encoded(data)
+    instance = Instance(
+        identity,
+        Origin("hospital", "a", "127.0.0.1"),
+        Stored(f"token{number}", 0, len(raw), hashlib.sha256(raw).hexdigest()),
+        uid,
+        0.0,
+        Decision(Verdict.DELIVER, "r"),
+    )
+    return Outgoing(Job(number, number, instance, "d", 0), BytesSource(raw), uid, identity)
+
+
+NEEDS = [Need(CT, syntax.EXPLICIT_LE)]
+
+
+def test_delivered_means_it_is_there_byte_for_byte(stage: Stage) -> None:
+    session = stage.carrier.open(NEEDS)
+    sent = [outgoing(n) for n in range(3)]
+    for each in sent:
+        assert session.send(each).result is Result.DELIVERED
+    session.close()
+    assert sorted(stage.arrived()) == sorted(each.job.instance.stored.sha256 for each in sent)
+
+
+def test_the_same_object_again_is_no_second_object(stage: Stage) -> None:
+    for _ in range(2):
+        session = stage.carrier.open(NEEDS)
+        assert session.send(outgoing()).result is Result.DELIVERED
+        session.close()
+    assert len(set(stage.arrived())) == 1
+
+
+def test_out_of_reach_is_down_and_says_nothing_of_the_object(stage: Stage) -> None:
+    with pytest.raises(DestinationDown) as caught:
+        stage.broken.open(NEEDS).send(outgoing())
+    assert caught.value.reason
+
+
+def test_an_object_that_cannot_be_read_to_its_end_leaves_nothing(stage: Stage) -> None:
+    class Short(BytesSource):
+        def pread(self, offset: int, length: int) -> bytes:
+            raise OSError(5, "spool")
+
+    whole = outgoing()
+    broken = Outgoing(whole.job, Short(b"x" * 4096), whole.syntax, whole.identity)
+    session = stage.carrier.open(NEEDS)
+    with pytest.raises((OSError, DestinationDown)):
+        session.send(broken)
+    session.close(orderly=False)
+    assert stage.arrived() == []
+
+
+def test_a_session_has_an_id_of_its_own(stage: Stage) -> None:
+    first, second = stage.carrier.open(NEEDS), stage.carrier.open(NEEDS)
+    assert first.association != second.association and len(first.association) == 32
+    first.close()
+    second.close()
+
+
+def test_a_compressed_object_is_held_where_only_uncompressed_ones_are_taken() -> None:
+    sink = Sink()
+    block = DimseDestination(host="127.0.0.1", port=sink.port, ae="ARCHIVE", uncompressed_only=True)
+    carrier = DimseCarrier(Destination(dimse=block, unsafe_plaintext="a test"), {}, None)
+    jpeg = "1.2.840.10008.1.2.4.70"
+    session = carrier.open([Need(CT, jpeg), Need(CT, syntax.EXPLICIT_LE)])
+    answer = session.send(outgoing(1, jpeg))
+    assert (answer.result, answer.reason) == (Result.HELD, "needs-decompression")
+    assert session.send(outgoing(2)).result is Result.DELIVERED
+    session.close()
+    sink.close()
+
+
+def test_a_peer_that_takes_only_implicit_gets_implicit() -> None:
+    sink = Sink(syntaxes=[syntax.IMPLICIT_LE])
+    block = DimseDestination(host="127.0.0.1", port=sink.port, ae="ARCHIVE")
+    carrier = DimseCarrier(Destination(dimse=block, unsafe_plaintext="a test"), {}, None)
+    session = carrier.open(NEEDS)
+    each = outgoing(3)
+    assert session.send(each).result is Result.DELIVERED
+    session.close()
+    (uid,) = sink.datasets
+    assert sink.syntaxes[uid] == syntax.IMPLICIT_LE
+    raw = sink.datasets[uid]
+    back = b"".join(chunks(convert.to_explicit_le(BytesSource(raw), syntax.IMPLICIT_LE)))
+    assert back == each.source.pread(0, each.source.size)
+    sink.close()
+
+
+def test_names_in_a_folder_tell_nothing(tmp_path: Path) -> None:
+    carrier = FolderCarrier(FolderDestination(dir=tmp_path / "out"), b"secret")
+    session = carrier.open(NEEDS)
+    each = outgoing()
+    session.send(each)
+    for path in (tmp_path / "out").rglob("*"):
+        name = str(path.relative_to(tmp_path))
+        assert each.identity.sop_instance not in name and each.identity.study not in name
+        assert each.job.instance.stored.name not in name
