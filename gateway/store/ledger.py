@@ -1,0 +1,371 @@
+"""Every change of state, as statements inside one transaction that the writer began. No clock, no commit, no socket.
+
+Rules of this file
+* A state changes only by transitions.py. Nothing is deleted: an instance that is done is a row that says so.
+* Methods say what they found, never what to do about it; events and dispatching are gateway/writer's.
+* Statements are made once (above the class): building one costs ten times what running it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, Update, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy.dialects import sqlite
+
+from gateway.model import DeliveryState, Instance, InstanceState, Job, Outcome
+from gateway.store.schema import associations, deliveries, instances, meta, outbox
+from gateway.store.transitions import Cause, after
+
+_encode = msgspec.msgpack.Encoder().encode
+_instance = msgspec.msgpack.Decoder(Instance)
+
+
+class Known(NamedTuple):
+    """An instance that is there already under the same SOP Instance UID."""
+
+    id: int
+    sha256: str
+    state: str
+    spool: str
+    value: bytes
+
+
+class Row(NamedTuple):
+    """One delivery as it is."""
+
+    id: int
+    instance: int
+    destination: str
+    study: str
+    state: DeliveryState
+    reason: str
+    attempts: int
+    crashes: int
+    first_try: float | None
+    worker: str
+
+
+_ROW = select(*(deliveries.c[name] for name in Row._fields))
+_ONE = _ROW.where(deliveries.c.id == bindparam("number"))
+_SIBLINGS = _ROW.where(deliveries.c.instance == bindparam("number"))
+_LEASED_TO = _ROW.where(deliveries.c.worker == bindparam("worker"), deliveries.c.state == DeliveryState.SENDING.value)
+_LEASING = select(deliveries.c.worker).where(deliveries.c.state == DeliveryState.SENDING.value).distinct()
+_STATES = select(deliveries.c.state).where(deliveries.c.instance == bindparam("number")).distinct()
+_KNOWN = select(instances.c.id, instances.c.sha256, instances.c.state, instances.c.spool, instances.c.value).where(
+    instances.c.sop_instance == bindparam("uid")
+)
+_INSTANCE = select(instances.c.value, instances.c.state).where(instances.c.id == bindparam("number"))
+_SEEN = (
+    select(instances.c.id)
+    .where(instances.c.association == bindparam("association"), instances.c.study == bindparam("study"))
+    .limit(1)
+)
+_TOOK_STUDY = (
+    select(deliveries.c.id)
+    .where(deliveries.c.association == bindparam("association"), deliveries.c.sent_study == bindparam("study"))
+    .limit(1)
+)
+_WAITING = and_(deliveries.c.destination == bindparam("destination"), deliveries.c.state == DeliveryState.WAITING.value)
+_DUE = (
+    select(deliveries.c.id, deliveries.c.instance, deliveries.c.attempts, instances.c.value)
+    .select_from(deliveries.join(instances, deliveries.c.instance == instances.c.id))
+    .where(
+        _WAITING,
+        # What waits longer than any pause lasts was put off by a clock that has been set back since.
+        or_(deliveries.c.next_try <= bindparam("now"), deliveries.c.next_try > bindparam("latest")),
+        deliveries.c.study.not_in(bindparam("without", expanding=True)),
+    )
+    .order_by(deliveries.c.id)
+    .limit(bindparam("most"))
+)
+_NEXT_DUE = select(func.min(deliveries.c.next_try)).where(_WAITING)
+_ASSOCIATION = select(associations.c.kind, associations.c.value).where(associations.c.id == bindparam("number"))
+_NEEDED = select(instances.c.spool).where(
+    instances.c.spool.in_(bindparam("names", expanding=True)),
+    instances.c.state.in_([InstanceState.ACTIVE.value, InstanceState.HELD.value]),
+)
+_SETTING = select(meta.c.value).where(meta.c.key == bindparam("name"))
+_POSTED = select(outbox.c.seq, outbox.c.message).order_by(outbox.c.seq)
+
+_INSERT_INSTANCE = insert(instances)
+_INSERT_DELIVERY = insert(deliveries)
+_SETTLE = (
+    update(instances)
+    .where(instances.c.id == bindparam("number"))
+    .values(state=bindparam("to_state"), reason=bindparam("to_reason"))
+)
+_LEASE = (
+    update(deliveries)
+    .where(deliveries.c.id.in_(bindparam("numbers", expanding=True)), deliveries.c.state == DeliveryState.WAITING.value)
+    .values(
+        state=DeliveryState.SENDING.value,
+        worker=bindparam("to_worker"),
+        updated=bindparam("now"),
+        first_try=func.coalesce(deliveries.c.first_try, bindparam("now")),
+    )
+)
+
+
+@cache
+def _changing(names: tuple[str, ...]) -> Update:
+    """One delivery gets new values in these columns (a handful of combinations)."""
+    values: dict[str, Any] = {name: bindparam(f"to_{name}") for name in names}
+    return update(deliveries).where(deliveries.c.id == bindparam("number")).values(values)
+
+
+class Transaction:
+    """The ledger during one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._do = connection.execute
+
+    def known(self, sop_instance: str) -> list[Known]:
+        """What is there under this SOP Instance UID."""
+        return [Known(*row) for row in self._do(_KNOWN, {"uid": sop_instance})]
+
+    def study_seen(self, association: str, study: str) -> bool:
+        """Whether this association has brought an instance of this study before."""
+        return self._do(_SEEN, {"association": association, "study": study}).first() is not None
+
+    def insert_instance(self, instance: Instance, state: InstanceState, reason: str) -> int:
+        """A new instance; its number."""
+        identity = instance.identity
+        result = self._do(
+            _INSERT_INSTANCE,
+            {
+                "sop_instance": identity.sop_instance,
+                "sha256": instance.stored.sha256,
+                "association": instance.origin.association,
+                "study": identity.study,
+                "sop_class": identity.sop_class,
+                "patient_id": identity.patient_id,
+                "spool": instance.stored.name,
+                "state": state.value,
+                "reason": reason,
+                "received": instance.received,
+                "value": _encode(instance),
+            },
+        )
+        return _key(result)
+
+    def insert_delivery(
+        self,
+        instance: int,
+        destination: str,
+        study: str,
+        now: float,
+        *,
+        worker: str = "",
+        next_try: float = 0.0,
+        reason: str = "",
+    ) -> int:
+        """A new delivery: leased to `worker`, or waiting until `next_try`; its number."""
+        state = after(DeliveryState.WAITING, Cause.LEASED) if worker else DeliveryState.WAITING
+        result = self._do(
+            _INSERT_DELIVERY,
+            {
+                "instance": instance,
+                "destination": destination,
+                "study": study,
+                "state": state.value,
+                "reason": reason,
+                "worker": worker,
+                "next_try": next_try or now,
+                "first_try": now if worker else None,
+                "updated": now,
+            },
+        )
+        return _key(result)
+
+    def due(self, destination: str, now: float, latest: float, most: int, without: Sequence[str] = ()) -> list[Job]:
+        """What may be sent there now, the oldest first; not what belongs to the studies `without`.
+
+        `latest`: the latest moment that a pause begun now could end; what waits longer is due too.
+        """
+        found = self._do(
+            _DUE, {"destination": destination, "now": now, "latest": latest, "most": most, "without": without}
+        )
+        return [
+            Job(number, owner, _instance.decode(value), destination, attempts)
+            for number, owner, attempts, value in found
+        ]
+
+    def next_due(self, destination: str) -> float | None:
+        """When the first waiting delivery may be sent; None where none waits."""
+        moment: float | None = self._do(_NEXT_DUE, {"destination": destination}).scalar()
+        return moment
+
+    def lease(self, numbers: Sequence[int], worker: str, now: float) -> None:
+        """Waiting deliveries become a worker's."""
+        after(DeliveryState.WAITING, Cause.LEASED)
+        self._do(_LEASE, {"numbers": numbers, "to_worker": worker, "now": now})
+
+    def delivery(self, number: int) -> Row | None:
+        """One delivery; None where there is none of that number."""
+        row = self._do(_ONE, {"number": number}).first()
+        return _row(row) if row else None
+
+    def leased_to(self, worker: str) -> list[Row]:
+        """What a worker has."""
+        return [_row(row) for row in self._do(_LEASED_TO, {"worker": worker})]
+
+    def leasing_workers(self) -> set[str]:
+        """Every worker that has a lease."""
+        return set(self._do(_LEASING).scalars())
+
+    def change(self, row: Row, cause: Cause, now: float, **values: Any) -> DeliveryState:
+        """One delivery changes its state; further columns by name. Raises Impossible. The new state."""
+        state = after(row.state, cause)
+        if state is not DeliveryState.SENDING:
+            values.setdefault("worker", "")
+        values |= {"state": state.value, "updated": now}
+        given = {f"to_{name}": value for name, value in values.items()}
+        self._do(_changing(tuple(sorted(values))), {"number": row.id, **given})
+        return state
+
+    def wake(self, destination: str, now: float) -> None:
+        """The destination is back: what waited only for it may go at once."""
+        self._do(
+            update(deliveries)
+            .where(
+                deliveries.c.destination == destination,
+                deliveries.c.state == DeliveryState.WAITING.value,
+                deliveries.c.attempts == 0,
+            )
+            .values(next_try=now, reason="")
+        )
+
+    def confirmed(self, row: Row, outcome: Outcome, now: float) -> DeliveryState:
+        """The destination has it."""
+        return self.change(
+            row,
+            Cause.CONFIRMED,
+            now,
+            reason="",
+            next_try=None,
+            status=outcome.status,
+            association=outcome.association,
+            sent_instance=outcome.sent_instance,
+            sent_study=outcome.sent_study,
+            sent_sha256=outcome.sent_sha256,
+            steps=",".join(outcome.steps),
+            anonymized=int(outcome.anonymized),
+        )
+
+    def states(self, instance: int) -> set[DeliveryState]:
+        """The states that the deliveries of an instance are in."""
+        return {DeliveryState(state) for state in self._do(_STATES, {"number": instance}).scalars()}
+
+    def settle(self, instance: int, state: InstanceState, reason: str = "") -> None:
+        """The state of an instance as a whole."""
+        self._do(_SETTLE, {"number": instance, "to_state": state.value, "to_reason": reason})
+
+    def instance(self, number: int) -> tuple[Instance, InstanceState] | None:
+        """An instance and its state."""
+        row = self._do(_INSTANCE, {"number": number}).first()
+        return (_instance.decode(row.value), InstanceState(row.state)) if row else None
+
+    def replace(self, number: int, instance: Instance) -> None:
+        """An operator's release gives an instance a new decision."""
+        self._do(update(instances).where(instances.c.id == number).values(value=_encode(instance)))
+
+    def deliveries_of(self, instance: int) -> list[Row]:
+        """Every delivery of one instance."""
+        return [_row(row) for row in self._do(_SIBLINGS, {"number": instance})]
+
+    def open_association(self, number: str, kind: str, value: bytes, worker: str) -> None:
+        """An association began. Telling it twice is no fault: a worker repeats after the writer was away."""
+        statement = sqlite.insert(associations).values(id=number, kind=kind, value=value, worker=worker, open=1)
+        self._do(statement.on_conflict_do_nothing())
+
+    def close_association(self, number: str) -> tuple[str, bytes] | None:
+        """(kind, value) of an association that was open until now; None where it was not."""
+        row = self._do(
+            select(associations.c.kind, associations.c.value).where(
+                associations.c.id == number, associations.c.open == 1
+            )
+        ).first()
+        if row is None:
+            return None
+        self._do(update(associations).where(associations.c.id == number).values(open=0))
+        return row.kind, row.value
+
+    def open_associations(self, worker: str | None = None) -> list[tuple[str, str]]:
+        """(id, worker) of what was not closed."""
+        query = select(associations.c.id, associations.c.worker).where(associations.c.open == 1)
+        if worker is not None:
+            query = query.where(associations.c.worker == worker)
+        return [(row.id, row.worker) for row in self._do(query)]
+
+    def association(self, number: str) -> tuple[str, bytes] | None:
+        """(kind, value) of an association, open or not."""
+        row = self._do(_ASSOCIATION, {"number": number}).first()
+        return (row.kind, row.value) if row else None
+
+    def study_taken(self, association: str, study: str) -> bool:
+        """Whether this association has delivered an instance of this study (as it was sent) before."""
+        return self._do(_TOOK_STUDY, {"association": association, "study": study}).first() is not None
+
+    def brought(self, association: str) -> list[tuple[str, str, str, int]]:
+        """(study, patient id, SOP class, number) that an inbound association stored."""
+        columns = (instances.c.study, instances.c.patient_id, instances.c.sop_class)
+        query = select(*columns, func.count()).where(instances.c.association == association).group_by(*columns)
+        return [tuple(row) for row in self._do(query)]
+
+    def took(self, association: str) -> list[tuple[str, str, str, int, int]]:
+        """(study as sent, patient id as received, SOP class, anonymized, number) that an outbound one delivered."""
+        columns = (deliveries.c.sent_study, instances.c.patient_id, instances.c.sop_class, deliveries.c.anonymized)
+        query = (
+            select(*columns, func.count())
+            .select_from(deliveries.join(instances, deliveries.c.instance == instances.c.id))
+            .where(deliveries.c.association == association, deliveries.c.state == DeliveryState.DELIVERED.value)
+            .group_by(*columns)
+        )
+        return [tuple(row) for row in self._do(query)]
+
+    def spooled(self) -> set[str]:
+        """Names of the files that the ledger still needs."""
+        query = select(instances.c.spool).where(
+            instances.c.state.in_([InstanceState.ACTIVE.value, InstanceState.HELD.value])
+        )
+        return set(self._do(query).scalars())
+
+    def needed(self, names: Sequence[str]) -> set[str]:
+        """Of these files of the spool, those that the ledger still needs."""
+        return set(self._do(_NEEDED, {"names": names}).scalars())
+
+    def setting(self, key: str) -> str | None:
+        """A value of the meta table."""
+        value: str | None = self._do(_SETTING, {"name": key}).scalar()
+        return value
+
+    def set(self, key: str, value: str) -> None:
+        """Write a value of the meta table."""
+        if self._do(update(meta).where(meta.c.key == key).values(value=value)).rowcount == 0:
+            self._do(insert(meta).values(key=key, value=value))
+
+    def post(self, messages: Iterable[tuple[int, bytes]]) -> None:
+        """Audit messages into the outbox, with their numbers."""
+        rows = [{"seq": seq, "message": message} for seq, message in messages]
+        if rows:
+            self._do(insert(outbox), rows)
+
+    def posted(self) -> list[tuple[int, bytes]]:
+        """The outbox in order."""
+        return [(row.seq, row.message) for row in self._do(_POSTED)]
+
+    def taken(self, upto: int) -> None:
+        """The trail has them."""
+        self._do(outbox.delete().where(outbox.c.seq <= upto))
+
+
+def _row(row: Any) -> Row:
+    return Row(row[0], row[1], row[2], row[3], DeliveryState(row[4]), *row[5:])
+
+
+def _key(result: Any) -> int:
+    return int(result.inserted_primary_key[0])

@@ -1,0 +1,173 @@
+"""What `status`, `held` and `audit verify` show of the ledger: read-only, while the gateway serves or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, func, select
+
+from gateway.config.schema import State
+from gateway.errors import GatewayError
+from gateway.model import DeliveryState, Instance, InstanceState
+from gateway.store.engine import open_read_only
+from gateway.store.schema import deliveries, instances, meta
+
+_value = msgspec.msgpack.Decoder(Instance)
+
+
+class StatusRow(Struct, frozen=True):
+    """One instance at one destination; `destination` is empty where no destination was decided."""
+
+    instance_id: int
+    sop_instance: str
+    study: str
+    route: str
+    destination: str
+    state: str
+    reason: str
+    attempts: int
+    next_try: float | None
+
+
+class HeldRow(Struct, frozen=True):
+    """One held instance or delivery."""
+
+    instance_id: int
+    sop_instance: str
+    study: str
+    route: str
+    destination: str
+    reason: str
+    since: str
+    listener: str
+    calling_ae: str
+    address: str
+
+
+class Reader:
+    """Questions to the last committed state."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def counts(self) -> dict[str, int]:
+        """How many deliveries are in each state, and how many instances are held or dropped as a whole."""
+        counts = {state.value: 0 for state in DeliveryState}
+        counts[InstanceState.DROPPED.value] = 0
+        for state, number in self._connection.execute(
+            select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+        ):
+            counts[state] += number
+        whole = select(instances.c.state, func.count()).where(
+            instances.c.state.in_([InstanceState.HELD, InstanceState.DROPPED, InstanceState.DISCARDED]),
+            ~instances.c.id.in_(select(deliveries.c.instance)),
+        )
+        for state, number in self._connection.execute(whole.group_by(instances.c.state)):
+            counts[state] += number
+        return counts
+
+    def status(self, *, everything: bool, limit: int) -> list[StatusRow]:
+        """The newest first: what is open, or everything."""
+        d, i = deliveries, instances
+        query = (
+            select(i.c.id, i.c.value, i.c.state, i.c.reason, d.c.destination, d.c.state, d.c.reason, d.c.attempts,
+                   d.c.next_try)
+            .select_from(i.outerjoin(d, d.c.instance == i.c.id))
+            .order_by(i.c.id.desc(), d.c.id)
+            .limit(limit)
+        )  # fmt: skip
+        if not everything:
+            query = query.where(i.c.state.in_([InstanceState.ACTIVE, InstanceState.HELD]))
+        rows = []
+        for (
+            number,
+            value,
+            whole,
+            whole_reason,
+            destination,
+            state,
+            reason,
+            attempts,
+            next_try,
+        ) in self._connection.execute(query):
+            instance = _value.decode(value)
+            rows.append(
+                StatusRow(
+                    number,
+                    instance.identity.sop_instance,
+                    instance.identity.study,
+                    instance.decision.route,
+                    destination or "",
+                    state or whole,
+                    (reason if state else whole_reason) or "",
+                    attempts or 0,
+                    next_try if state == DeliveryState.WAITING else None,
+                )
+            )
+        return rows
+
+    def held(self) -> list[HeldRow]:
+        """Everything that waits for a person, the oldest first."""
+        d, i = deliveries, instances
+        found: list[HeldRow] = []
+        whole = select(i.c.id, i.c.value, i.c.reason, i.c.received).where(i.c.state == InstanceState.HELD)
+        for number, value, reason, received in self._connection.execute(whole):
+            found.append(_held(number, _value.decode(value), "", reason, received))
+        single = (
+            select(i.c.id, i.c.value, d.c.destination, d.c.reason, d.c.updated)
+            .select_from(d.join(i, d.c.instance == i.c.id))
+            .where(d.c.state == DeliveryState.HELD)
+        )
+        for number, value, destination, reason, updated in self._connection.execute(single):
+            found.append(_held(number, _value.decode(value), destination, reason, updated))
+        return sorted(found, key=lambda row: (row.instance_id, row.destination))
+
+    def held_instance(self, number: int) -> tuple[Instance, bool]:
+        """A held instance, and whether it is held as a whole. Raises GatewayError where it is not held."""
+        row = self._connection.execute(
+            select(instances.c.value, instances.c.state).where(instances.c.id == number)
+        ).first()
+        if row is None:
+            raise GatewayError("unknown-instance", "there is no instance of that number")
+        if row.state == InstanceState.HELD:
+            return _value.decode(row.value), True
+        some = select(func.count()).where(deliveries.c.instance == number, deliveries.c.state == DeliveryState.HELD)
+        if not self._connection.execute(some).scalar():
+            raise GatewayError("not-held", "that instance is not held")
+        return _value.decode(row.value), False
+
+    def audit_head(self) -> tuple[int, str]:
+        """(number, hash) of the last record that the audit trail is known to have."""
+        query = select(meta.c.key, meta.c.value).where(meta.c.key.in_(["audit_seq", "audit_hash"]))
+        rows = {row.key: row.value for row in self._connection.execute(query)}
+        return int(rows.get("audit_seq", "0")), rows.get("audit_hash", "0" * 64)
+
+
+@contextmanager
+def read_only(state: State) -> Iterator[Reader]:
+    """A Reader over one snapshot. Raises GatewayError where there is no ledger."""
+    engine = open_read_only(state)
+    try:
+        with engine.connect() as connection:
+            yield Reader(connection)
+    finally:
+        engine.dispose()
+
+
+def _held(number: int, instance: Instance, destination: str, reason: str, since: float) -> HeldRow:
+    return HeldRow(
+        number,
+        instance.identity.sop_instance,
+        instance.identity.study,
+        instance.decision.route,
+        destination,
+        reason,
+        datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
+        instance.origin.listener,
+        instance.origin.calling_ae,
+        instance.origin.address,
+    )

@@ -1,0 +1,80 @@
+"""The ledger's tables. `engine.py` refuses a ledger of another VERSION.
+
+An instance is kept as one MessagePack value (gateway.model.Instance) beside the few columns that are searched.
+Each index is there for one statement of ledger.py or reading.py that would otherwise read a whole backlog.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+
+VERSION = 2
+metadata = MetaData()
+_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
+
+meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("sop_instance", String(64), nullable=False, index=True),
+    Column("sha256", String(64), nullable=False),
+    Column("association", String(32), nullable=False),
+    Column("study", String(64), nullable=False),
+    Column("sop_class", String(64), nullable=False),
+    Column("patient_id", String, nullable=False),
+    Column("spool", String(64), nullable=False, unique=True),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("received", Float, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Index("instances_open", "state", "id"),
+    Index("instances_brought", "association", "study"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("instance", _ID, ForeignKey("instances.id"), nullable=False, index=True),
+    Column("destination", String(64), nullable=False),
+    Column("study", String(64), nullable=False),  # of the instance, so that what is due is found in one index
+    Column("state", String(16), nullable=False),
+    Column("reason", String(64), nullable=False, default=""),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("crashes", Integer, nullable=False, default=0),
+    Column("next_try", Float),
+    Column("first_try", Float),
+    Column("worker", String(64), nullable=False, default=""),
+    Column("association", String(32), nullable=False, default=""),
+    Column("status", Integer),
+    Column("sent_instance", String(64), nullable=False, default=""),
+    Column("sent_study", String(64), nullable=False, default=""),
+    Column("sent_sha256", String(64), nullable=False, default=""),
+    Column("steps", String, nullable=False, default=""),
+    Column("anonymized", Integer, nullable=False, default=0),
+    Column("updated", Float, nullable=False),
+    Index("deliveries_oldest", "destination", "state", "id", "next_try", "study"),
+    Index("deliveries_due", "destination", "state", "next_try"),
+    Index("deliveries_took", "association", "sent_study"),
+    Index("deliveries_leased", "state", "worker"),
+)
+
+associations = Table(
+    "associations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("value", LargeBinary, nullable=False),  # writer.messages.Opened
+    Column("worker", String(64), nullable=False),
+    Column("open", Integer, nullable=False),
+    Index("associations_open", "open", "worker"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", _ID, primary_key=True, autoincrement=False),
+    Column("message", LargeBinary, nullable=False),
+)

@@ -1,0 +1,155 @@
+"""Which worker gets which delivery, and whether a destination may be tried at all. In memory; rebuilt from the ledger.
+
+Rules of this file
+* The instances of one study for one destination go to the worker that has some of them already, else to the one that
+  received the object, else to the least loaded: archives split studies that reach them on two associations.
+* A worker has at most WINDOW deliveries of a destination; the rest waits in the ledger, whatever its number.
+* A destination that is down is probed with one delivery at a time, at pauses that double; nothing else is leased.
+* A clock that is set back stalls nothing: no moment is further away than the longest pause (`awake`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from math import inf
+
+from gateway.config.schema import Retry
+from gateway.store.retry import pause
+
+WINDOW = 64
+
+
+@dataclass(slots=True)
+class Destination:
+    """What is known of one destination."""
+
+    retry: Retry
+    leased: Counter[str] = field(default_factory=Counter)  # by worker
+    failures: int = 0  # in a row; above zero the circuit is open
+    down_until: float = 0.0
+    reason: str = ""
+    look_at: float = 0.0  # when the ledger is worth asking for what is due; infinity where nothing waits
+
+    @property
+    def longest(self) -> float:
+        """Seconds of the longest pause."""
+        return self.retry.backoff[1]
+
+
+class Dispatch:
+    """Workers, destinations, and who owns which study."""
+
+    def __init__(self, retries: dict[str, Retry]) -> None:
+        self.workers: set[str] = set()
+        self.destinations: dict[str, Destination] = {}
+        self._owners: dict[tuple[str, str], tuple[str, int]] = {}
+        self.configure(retries)
+
+    def configure(self, retries: dict[str, Retry]) -> None:
+        """Destinations as the rule file now has them; what is known of the others stays."""
+        for name, retry in retries.items():
+            if name in self.destinations:
+                self.destinations[name].retry = retry
+            else:
+                self.destinations[name] = Destination(retry)
+
+    def destination(self, name: str) -> Destination:
+        """One that the rule file no longer has still has deliveries to end."""
+        found = self.destinations.get(name)
+        if found is None:
+            found = self.destinations[name] = Destination(Retry())
+        return found
+
+    def awake(self, name: str, now: float) -> bool:
+        """Whether the ledger is to be asked now for what is due."""
+        there = self.destination(name)
+        there.down_until = min(there.down_until, now + there.longest)
+        if there.look_at != inf:
+            there.look_at = min(there.look_at, now + max(1.0, there.longest))
+        return bool(self.workers) and there.look_at <= now and there.down_until <= now
+
+    def look(self, name: str, when: float = 0.0) -> None:
+        """Something may be due from `when` on."""
+        there = self.destination(name)
+        there.look_at = min(there.look_at, when)
+
+    def look_everywhere(self) -> None:
+        """A worker has come or gone."""
+        for there in self.destinations.values():
+            there.look_at = 0.0
+
+    def clear(self) -> None:
+        """Forget every lease: they are about to be read from the ledger."""
+        self._owners.clear()
+        for destination in self.destinations.values():
+            destination.leased.clear()
+            destination.look_at = 0.0
+
+    def place(self, study: str, name: str, now: float, prefer: str = "") -> str:
+        """The worker to lease one delivery to, or "" where it has to wait."""
+        there = self.destination(name)
+        if not self.workers:
+            return ""
+        if there.failures and (now < there.down_until or there.leased.total()):
+            return ""
+        owner = self._owners.get((study, name))
+        if owner is not None and owner[0] in self.workers:
+            worker = owner[0]
+        elif prefer in self.workers:
+            worker = prefer
+        else:
+            worker = min(self.workers, key=lambda w: there.leased[w])
+        return worker if there.leased[worker] < WINDOW else ""
+
+    def room(self, name: str) -> int:
+        """How many deliveries could be leased now, at most."""
+        there = self.destination(name)
+        if there.failures:
+            return 0 if there.leased.total() else 1
+        return sum(max(0, WINDOW - there.leased[worker]) for worker in self.workers)
+
+    def stuck(self, name: str) -> list[str]:
+        """Studies whose worker has its window full: the others go past them."""
+        leased = self.destination(name).leased
+        return [
+            study
+            for (study, where), (worker, _) in self._owners.items()
+            if where == name and worker in self.workers and leased[worker] >= WINDOW
+        ]
+
+    def leased(self, study: str, name: str, worker: str) -> None:
+        """A delivery was leased."""
+        self.destination(name).leased[worker] += 1
+        _, count = self._owners.get((study, name), (worker, 0))
+        self._owners[study, name] = (worker, count + 1)
+
+    def ended(self, study: str, name: str, worker: str) -> None:
+        """A lease is over, however."""
+        there = self.destination(name)
+        if there.leased[worker] > 1:
+            there.leased[worker] -= 1
+        else:
+            del there.leased[worker]
+        owner = self._owners.get((study, name))
+        if owner is not None:
+            if owner[1] <= 1:
+                del self._owners[study, name]
+            else:
+                self._owners[study, name] = (owner[0], owner[1] - 1)
+
+    def down(self, name: str, reason: str, now: float) -> float:
+        """The destination could not be reached; when to probe it. Several at once count once."""
+        there = self.destination(name)
+        if now >= there.down_until:
+            there.failures += 1
+            there.down_until = now + pause(there.retry, there.failures)
+            there.reason = reason
+        return there.down_until
+
+    def up(self, name: str) -> bool:
+        """The destination answered. Whether it was down until now."""
+        there = self.destination(name)
+        was = there.failures > 0
+        there.failures, there.down_until, there.reason = 0, 0.0, ""
+        return was

@@ -1,0 +1,132 @@
+"""What workers, operators and the writer say to each other over the Unix socket (msgspec, MessagePack).
+
+A frame is 4 bytes of length, big endian, then a `Request` or a `Reply`. `id` pairs a reply with its request; the
+writer pushes `Work` with id 0. Requests are applied in the order they came and answered once they are durable; what a
+worker has not seen answered it says again, so all but `Received` may come twice.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from msgspec import Struct
+
+from gateway.audit.events import AnyEvent, Party
+from gateway.model import Decision, Instance, Job, Outcome
+
+LENGTH = struct.Struct(">L")
+MAX_FRAME = 16 << 20
+
+
+class Hello(Struct, frozen=True, tag=True):
+    """First word of a worker: it can take jobs. Answered by `Ok`. Said again after the writer was away."""
+
+    worker: str  # unique name of this worker process
+    pid: int
+    running: tuple[int, ...] = ()  # deliveries it still has
+
+
+class Received(Struct, frozen=True, tag=True):
+    """A spooled, fdatasynced and renamed object. Answered by `Committed` once all of it is durable."""
+
+    instance: Instance
+
+
+class Opened(Struct, frozen=True, tag=True):
+    """An association (or export session) began; needed to audit it even if the worker dies."""
+
+    association: str
+    kind: str  # "in", "out" or "export"
+    source: Party
+    destination: Party
+
+
+class Closed(Struct, frozen=True, tag=True):
+    """The association ended; the writer audits what it moved, per study."""
+
+    association: str
+    orderly: bool
+
+
+class Outcomes(Struct, frozen=True, tag=True):
+    """What came of jobs."""
+
+    outcomes: tuple[Outcome, ...]
+
+
+class Note(Struct, frozen=True, tag=True):
+    """An event that changes no state but must be audited."""
+
+    event: AnyEvent
+
+
+class Release(Struct, frozen=True, tag=True):
+    """An operator lets a held instance (with its new decision) or its held deliveries go on. Answered."""
+
+    instance_id: int
+    decision: Decision | None
+    user: str
+
+
+class Discard(Struct, frozen=True, tag=True):
+    """An operator gives a held instance up. Answered."""
+
+    instance_id: int
+    reason: str
+    user: str
+
+
+class Drain(Struct, frozen=True, tag=True):
+    """This worker takes no more jobs."""
+
+
+class Configure(Struct, frozen=True, tag=True):
+    """The supervisor has taken a new rule file; `rules` is the hash it is kept by. Answered."""
+
+    rules: str
+
+
+AnyRequest = Hello | Received | Opened | Closed | Outcomes | Note | Release | Discard | Drain | Configure
+
+
+class Request(Struct, frozen=True):
+    """One frame to the writer."""
+
+    id: int
+    body: AnyRequest
+
+
+class Ok(Struct, frozen=True, tag=True):
+    """Done and durable."""
+
+    count: int = 0
+
+
+class Committed(Struct, frozen=True, tag=True):
+    """The answer to `Received`: `stored`, `duplicate` (nothing new) or `conflict` (stored beside, held)."""
+
+    outcome: str
+    instance_id: int
+
+
+class Work(Struct, frozen=True, tag=True):
+    """Jobs leased to this worker."""
+
+    jobs: tuple[Job, ...]
+
+
+class Failed(Struct, frozen=True, tag=True):
+    """Nothing was done. `storage` says that the disk failed or is full: answer 0xA700 and stop promising."""
+
+    reason: str
+    storage: bool = False
+
+
+AnyReply = Ok | Committed | Work | Failed
+
+
+class Reply(Struct, frozen=True):
+    """One frame from the writer."""
+
+    id: int
+    body: AnyReply
