@@ -1,0 +1,251 @@
+"""One worker process: admission on a selector, a thread per association, lanes per destination.
+
+    python -m gateway.app.worker --rules HASH --state DIR --name NAME --control FD
+
+Rules of this file
+* It holds no database handle and opens no listening socket: sockets come from the supervisor, jobs from the writer.
+* Exec'd, never forked after threads exist. No core files: a core would hold patients.
+* Drain (SIGTERM, a word from the supervisor, or its death): no new connections, associations end after their current
+  message, lanes give their jobs back; then it exits 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import resource
+import selectors
+import signal
+import socket
+import ssl
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from gateway.app import control
+from gateway.app.control import Frame, Word
+from gateway.audit.events import Party, PeerRefused
+from gateway.config.kept import kept
+from gateway.config.schema import Config
+from gateway.deliver.lanes import Lanes
+from gateway.deliver.table import Surroundings, carrier
+from gateway.dimse.acceptor import Acceptor
+from gateway.dimse.negotiation import AcceptancePolicy
+from gateway.errors import GatewayError, HoldObject, RefusePeer
+from gateway.logs import configure, fields
+from gateway.model import Job, Outcome, Result
+from gateway.pipeline import Outgoing, prepare
+from gateway.receive.admission import Admission, Arrival
+from gateway.receive.dimse import Intake, limits_of
+from gateway.rulebook import Rulebook, compile_ruleset
+from gateway.security.tls import describe, server_context, stale
+from gateway.store.inflight import Inflight
+from gateway.store.spool import Spool
+from gateway.writer.client import WriterClient
+
+log = logging.getLogger("worker")
+
+DRAIN_TIME = 30.0  # seconds that associations and lanes get to end in
+
+
+class Worker:
+    """Everything one worker process has."""
+
+    def __init__(self, config: Config, digest: str, name: str, control_socket: socket.socket) -> None:
+        state = config.state.dir
+        self.config = config
+        self.rulebook = Rulebook(state, compile_ruleset(config, digest))
+        self.spool = Spool(state / "spool", reserve=config.state.reserve)
+        self.inflight = Inflight.create(state / "run" / f"{name}.inflight")
+        self._control = control_socket
+        self._control_lock = threading.Lock()
+        self._selector = selectors.DefaultSelector()
+        self._admission = Admission(self._selector, self._established, self._refused)
+        self._acceptors: dict[int, Acceptor] = {}
+        self._lock = threading.Lock()
+        self._draining = threading.Event()
+        self._listeners = {each.id: each for each in config.listeners}
+        self._tls = {
+            each.id: server_context(each.tls, each.tls.identity or config.identity) if each.tls else None
+            for each in config.listeners
+        }
+        self.writer = WriterClient(state / "run" / "writer.sock", name, self._work)
+        around = Surroundings(config, (state / "secret").read_bytes())
+        self._lanes = {
+            key: Lanes(key, carrier(block, around), _ourselves(block.dimse), self._prepare, self.writer)
+            for key, block in config.destinations.items()
+        }
+
+    def run(self) -> None:
+        """Serve until drained."""
+        self.writer.connect()
+        wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_write, False)
+        signal.set_wakeup_fd(wake_write)
+        signal.signal(signal.SIGTERM, lambda *_: self._draining.set())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor gets it too, and tells us
+        self._selector.register(wake_read, selectors.EVENT_READ, None)
+        self._selector.register(self._control, selectors.EVENT_READ, self._control)
+        self._tell(Word.READY)
+        log.info(fields("worker-ready", rules=self.rulebook.current.digest[:12]))
+        while not self._draining.is_set():
+            for key, _events in self._selector.select(0.25 if len(self._admission) else 5.0):
+                if isinstance(key.data, Arrival):
+                    self._admission.ready(key.data)
+                elif key.data is self._control:
+                    self._word()
+                else:
+                    os.read(wake_read, 64)
+            self._admission.expire()
+        self._drain()
+
+    def _word(self) -> None:
+        """One frame of the supervisor."""
+        frame, descriptor = control.receive(self._control)
+        if frame is None or frame.word is Word.DRAIN:
+            self._draining.set()
+        elif frame.word is Word.TAKE and descriptor is not None:
+            sock = socket.socket(fileno=descriptor)
+            if frame.listener not in self._listeners:  # a reload took it away meanwhile
+                sock.close()
+                self._tell(Word.CLOSED, frame.connection)
+                return
+            limits = self._listeners[frame.listener].dimse.limits
+            self._admission.add(
+                sock,
+                frame.listener,
+                frame.connection,
+                frame.address,
+                self._tls[frame.listener],
+                limits.artim,
+                limits.associate_rq,
+            )
+
+    def _tell(self, word: Word, connection: int = 0) -> None:
+        with self._control_lock:
+            try:
+                control.send(self._control, Frame(word, connection))
+            except OSError:
+                self._draining.set()
+
+    def _refused(self, arrival: Arrival, error: RefusePeer) -> None:
+        if error.security:
+            self.writer.note(
+                PeerRefused(when=time.time(), listener=arrival.listener, address=arrival.address, reason=error.reason)
+            )
+        self._tell(Word.CLOSED, arrival.connection)
+
+    def _established(self, arrival: Arrival) -> None:
+        self._tell(Word.ESTABLISHED, arrival.connection)
+        threading.Thread(target=self._associate, args=(arrival,), name="association", daemon=True).start()
+
+    def _associate(self, arrival: Arrival) -> None:
+        """One association, from its A-ASSOCIATE-RQ to its end."""
+        listener = self._listeners[arrival.listener]
+        try:
+            subject = ""
+            if isinstance(arrival.sock, ssl.SSLSocket):
+                if stale(arrival.sock):  # TLS 1.2 resumed a session whose certificate has expired since
+                    self._refused(arrival, RefusePeer("client-certificate-expired", security=True))
+                    return
+                subject = describe(arrival.sock).subject
+            intake = Intake(
+                listener,
+                self.rulebook.current,
+                self.spool,
+                self.writer,
+                self.config.peers,
+                arrival.address,
+                subject,
+                time.time,
+            )
+            policy = AcceptancePolicy(listener.dimse.accept, frozenset(listener.dimse.extra_sop_classes))
+            acceptor = Acceptor(arrival.sock, arrival.request, policy, intake, limits_of(listener.dimse.limits))
+            with self._lock:
+                self._acceptors[arrival.connection] = acceptor
+            if self._draining.is_set():
+                acceptor.drain()
+            acceptor.run()
+        except Exception:
+            log.exception(fields("association-failed", listener=listener.id))
+        finally:
+            with self._lock:
+                self._acceptors.pop(arrival.connection, None)
+            arrival.sock.close()
+            self._tell(Word.CLOSED, arrival.connection)
+
+    def _work(self, jobs: Sequence[Job]) -> None:
+        """Jobs leased to us by the writer (called on its reader thread)."""
+        by_destination: dict[str, list[Job]] = defaultdict(list)
+        for job in jobs:
+            by_destination[job.destination].append(job)
+        for name, some in by_destination.items():
+            lanes = self._lanes.get(name)
+            if lanes is None:
+                gone = [Outcome(job.delivery, Result.HELD, reason="destination-gone") for job in some]
+                self.writer.outcomes(gone)
+            else:
+                lanes.put(some)
+
+    @contextmanager
+    def _prepare(self, job: Job) -> Iterator[Outgoing]:
+        """`pipeline.prepare` with its slot on disk: a crash inside is counted against this object."""
+        slot = self.inflight.set(job.delivery)
+        try:
+            preparing = prepare(job, self.spool, self.rulebook)
+            outgoing = preparing.__enter__()
+        finally:
+            self.inflight.clear(slot)
+        try:
+            yield outgoing
+        finally:
+            preparing.__exit__(None, None, None)
+
+    def _drain(self) -> None:
+        log.info("draining")
+        self._admission.close()
+        deadline = time.monotonic() + DRAIN_TIME
+        with self._lock:
+            acceptors = list(self._acceptors.values())
+        for acceptor in acceptors:
+            acceptor.drain()
+        self.writer.drain()
+        for lanes in self._lanes.values():
+            lanes.drain(max(0.1, deadline - time.monotonic()))
+        while self._acceptors and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.writer.close(max(0.1, deadline - time.monotonic()))
+        log.info("drained")
+
+
+def _ourselves(dimse: object) -> Party:
+    return Party(getattr(dimse, "calling_ae", ""), socket.gethostname())
+
+
+def main() -> int:
+    """Entry point of the process."""
+    parser = argparse.ArgumentParser(prog="gateway.app.worker")
+    parser.add_argument("--rules", required=True)
+    parser.add_argument("--state", required=True, type=Path)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--control", required=True, type=int)
+    arguments = parser.parse_args()
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    configure(os.environ.get("DICOM_GATEWAY_LOG", "INFO"))
+    logging.getLogger().name = arguments.name
+    try:
+        config = kept(arguments.state, arguments.rules)
+        Worker(config, arguments.rules, arguments.name, socket.socket(fileno=arguments.control)).run()
+    except (GatewayError, HoldObject) as error:
+        log.error(fields("worker-cannot-start", reason=error.reason, detail=error.detail))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

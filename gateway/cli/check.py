@@ -1,0 +1,126 @@
+"""`dicom-gateway check`: every problem of a rule file, of the files it names, and of this platform for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.config.load import examine, rules_hash
+from gateway.config.problems import Loc, Problem, ordered
+from gateway.config.schema import Config, KeyPair, Route, Tls
+from gateway.config.secrets import open_to_others, resolve
+from gateway.decide.check import problems as rule_problems
+from gateway.errors import GatewayError
+from gateway.security import tls
+from transforms.deidentify.profile import compile_profile
+from transforms.errors import TransformError
+
+
+def check(
+    file: Annotated[Path, typer.Argument(help="The rule file, gateway.yaml.")] = Path("gateway.yaml"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")] = False,
+) -> None:
+    """Tell every problem of FILE at once, each as file:line:column with the nearest right word. Changes nothing.
+
+    Certificates, keys and secrets that it names are read, too: they must be there, valid and fit each other. Exit 0
+    where the gateway can run with it (warnings are only told), 1 where it cannot.
+    """
+    config, found = examine(file, (rule_problems,))
+    if config is not None:
+        found = ordered([*found, *outside(config)])
+    refused = config is None or any(each.severity == "error" for each in found)
+    if as_json:
+        document = {
+            "file": str(file),
+            "usable": not refused,
+            "rules_hash": rules_hash(config) if config and not refused else None,
+            "problems": [{key: value for key, value in asdict(each).items() if value} for each in found],
+            "routes": [summary(each) for each in config.routes] if config else [],
+        }
+        json.dump(document, sys.stdout, indent=2)
+        print()
+    else:
+        for each in found:
+            print(each)
+        errors = sum(each.severity == "error" for each in found)
+        if config is not None and not refused:
+            for route in config.routes:
+                print(summary(route))
+            print(f"{file}: usable, {_count(len(found), 'warning')}, rules {rules_hash(config)[:12]}")
+        else:
+            print(f"{file}: not usable, {_count(errors, 'error')}, {_count(len(found) - errors, 'warning')}")
+    raise typer.Exit(1 if refused else 0)
+
+
+def summary(route: Route) -> str:
+    """One route on one line."""
+    steps = "".join(f", de-identified as {step.deidentify}" for step in route.steps if step.deidentify)
+    if route.otherwise:
+        return f"route {route.id}: what no other takes -> {route.otherwise} ({route.reason or 'no-route'})"
+    if route.deliver:
+        on = "; later routes are asked too" if route.mode == "all" else ""
+        return f"route {route.id}: -> {', '.join(route.deliver)}{steps}{on}"
+    return f"route {route.id}: -> {'hold' if route.hold else 'drop'} ({route.hold or route.drop})"
+
+
+def outside(config: Config) -> list[Problem]:
+    """Problems of what the file names: certificates, keys, secrets, the state folder, and this platform's TLS."""
+    places = config.places
+    found: list[Problem] = []
+    for number, listener in enumerate(config.listeners):
+        if listener.tls:
+            found += _tls(config, listener.tls, ("listeners", number, "tls"), server=True)
+    for name, destination in config.destinations.items():
+        if destination.tls:
+            found += _tls(config, destination.tls, ("destinations", name, "tls"), server=False)
+    if config.identity:
+        found += [places.warn(("identity", "key"), text) for text in tls.warnings(config.identity)]
+    for name, block in config.deidentify.items():
+        loc: Loc = ("deidentify", name, "key")
+        try:
+            resolve(block.key)
+        except GatewayError as error:
+            found.append(places.at_value(loc, str(error)))
+        if block.key.startswith("file:") and (why := open_to_others(Path(block.key.removeprefix("file:")))):
+            found.append(places.warn(loc, why))
+        try:
+            compile_profile(block.profile, block.options, block.override)
+        except TransformError as error:
+            found.append(places.at_key(loc[:2], str(error)))
+    for number, case in enumerate(config.cases):
+        if case.given.file and not case.given.file.is_file():
+            found.append(places.warn(("cases", number, "given", "file"), "there is no such file"))
+    return [*found, *_folders(config)]
+
+
+def _tls(config: Config, block: Tls, loc: Loc, *, server: bool) -> list[Problem]:
+    identity: KeyPair | None = block.identity or config.identity
+    found = [config.places.at_value(loc, text) for text in tls.problems(block, identity, server=server)]
+    if block.identity:
+        found += [config.places.warn((*loc, "identity", "key"), text) for text in tls.warnings(block.identity)]
+    return found
+
+
+def _folders(config: Config) -> list[Problem]:
+    wanted: dict[Loc, Path] = {("state", "dir"): config.state.dir}
+    for name, destination in config.destinations.items():
+        if destination.folder:
+            wanted["destinations", name, "folder", "dir"] = destination.folder.dir
+    found = []
+    for loc, folder in wanted.items():
+        there = folder
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            found.append(config.places.at_value(loc, f"cannot be written: {there}"))
+    return found
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,180 @@
+"""`dicom-gateway deid`: de-identify files and folders (PS3.15 Annex E), without a gateway running.
+
+Rules of this file
+* It changes no input. Each object is written whole or held; deid_file.py says how.
+* Inputs are numbered in the order they are found and told of by number: a file's name may hold a patient's.
+* Exit 0: all done; 3: some are held; 2: the command cannot be carried out as asked.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gateway.cli.common import fail
+from gateway.cli.deid_file import FileResult, Settings, compiled, read_profile, run
+from gateway.config.secrets import resolve
+from gateway.errors import GatewayError
+from transforms.deidentify.context import Context
+from transforms.deidentify.profile import ActionTable
+from transforms.errors import TransformError
+
+_ALONE = 16  # inputs that one process does sooner than others start
+_SHOWN = 50  # held inputs told on the terminal; the report has all
+
+_ready: tuple[Settings, ActionTable, Context] | None = None  # of this worker process
+
+
+def deid(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Part 10 files, and folders of them.")],
+    key_file: Annotated[
+        Path, typer.Option("--key", "--key-file", help="The project's key: a file of at least 16 bytes.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the outputs; made where it is missing.")],
+    profile: Annotated[str, typer.Option(metavar="NAME|FILE", help="A profile, or a YAML file.")] = "basic",
+    option: Annotated[list[str] | None, typer.Option(help="An option of PS3.15 E.3; may be repeated.")] = None,
+    project: Annotated[str, typer.Option(help="Domain of the pseudonyms: another project, other pseudonyms.")] = "deid",
+    report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write what came of each input.")] = None,
+    names: Annotated[bool, typer.Option("--names", help="Put the inputs' paths into the report.")] = False,
+    processes: Annotated[int, typer.Option(min=0, help="Processes; 0: one for each processor.")] = 0,
+) -> None:
+    """De-identify files and folders: PS3.15 profiles, keyed UIDs and pseudonyms, names of outputs that say nothing.
+
+    The same key, project and profile give the same outputs. An existing file is never overwritten.
+    """
+    try:
+        settings = Settings(
+            read_profile(profile, tuple(option or ())), resolve(f"file:{key_file}"), project, out, report is not None
+        )
+        compiled(settings)
+    except (GatewayError, TransformError) as error:
+        fail(str(error))
+    except ValueError as error:
+        fail(str(error))
+    tasks = list(_found(inputs))
+    if not tasks:
+        fail("no input: the folders hold no file")
+    try:
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        fail(f"{out}: {os.strerror(error.errno or 5)}")
+    if report is not None and report.exists():
+        fail(f"{report}: exists already")
+    results = list(_run(tasks, settings, processes or os.cpu_count() or 1))
+    if report is not None:
+        _write_report(report, settings, tasks if names else None, results)
+    _tell(results, report)
+    if any(each.outcome == "held" for each in results):
+        raise typer.Exit(3)
+
+
+def _found(inputs: list[Path]) -> Iterator[tuple[Path, bool]]:
+    """(file, whether it was found in a folder), in a fixed order. Links are not followed within folders."""
+    for path in inputs:
+        if path.is_dir():
+            for folder, folders, files in os.walk(path):
+                folders.sort()
+                for name in sorted(files):
+                    found = Path(folder, name)
+                    if found.is_file() and not found.is_symlink():
+                        yield found, True
+        elif path.exists():
+            yield path, False
+        else:
+            fail(f"{path}: no such file or folder")
+
+
+def _run(tasks: list[tuple[Path, bool]], settings: Settings, processes: int) -> Iterator[FileResult]:
+    """The results in the order of the tasks, with a progress bar where a person looks on."""
+    console = Console(stderr=True)
+    columns = (TextColumn("de-identify"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=len(tasks))
+        for result in _results(tasks, settings, min(processes, len(tasks))):
+            progress.advance(bar)
+            yield result
+
+
+def _results(tasks: list[tuple[Path, bool]], settings: Settings, processes: int) -> Iterator[FileResult]:
+    if processes < 2 or len(tasks) <= _ALONE:
+        table, context = compiled(settings)
+        for path, in_folder in tasks:
+            yield run(path, in_folder, settings, table, context)
+        return
+    done = 0
+    spawn = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(processes, spawn, _start, (settings,)) as pool:
+            for result in pool.map(_one, tasks, chunksize=max(1, min(32, len(tasks) // (processes * 4)))):
+                done += 1
+                yield result
+    except BrokenProcessPool:
+        for _ in tasks[done:]:
+            yield FileResult("held", "process-died", "a process died; this input may not have been looked at")
+
+
+def _start(settings: Settings) -> None:
+    global _ready
+    _ready = (settings, *compiled(settings))
+
+
+def _one(task: tuple[Path, bool]) -> FileResult:
+    assert _ready is not None
+    path, in_folder = task
+    settings, table, context = _ready
+    return run(path, in_folder, settings, table, context)
+
+
+def _write_report(
+    path: Path, settings: Settings, tasks: list[tuple[Path, bool]] | None, results: list[FileResult]
+) -> None:
+    """The report: no value of a data set, and paths only where they were asked for."""
+    table, _ = compiled(settings)
+    lines: list[dict[str, Any]] = []
+    for number, each in enumerate(results, 1):
+        line: dict[str, Any] = {"input": number, "outcome": each.outcome}
+        if tasks is not None:
+            line["path"] = str(tasks[number - 1][0])
+        if each.reason:
+            line |= {"reason": each.reason, "detail": each.detail}
+        if each.outcome == "done":
+            line |= {"output": each.output, "methods": list(each.codes), "actions": each.actions}
+        lines.append(line)
+    document = {
+        "profile": table.profile.name,
+        "edition": table.profile.edition,
+        "generation": table.generation,
+        "project": settings.project,
+        "outcomes": dict(sorted(Counter(each.outcome for each in results).items())),
+        "inputs": lines,
+    }
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            json.dump(document, file, indent=1)
+            file.write("\n")
+    except OSError as error:
+        fail(f"{path}: {os.strerror(error.errno or 5)}")
+
+
+def _tell(results: list[FileResult], report: Path | None) -> None:
+    counts = Counter(each.outcome for each in results)
+    print(", ".join(f"{counts[outcome]} {outcome}" for outcome in ("done", "held", "skipped") if counts[outcome]))
+    held = [(number, each) for number, each in enumerate(results, 1) if each.outcome == "held"]
+    for number, each in held[:_SHOWN]:
+        detail = f": {each.detail}" if each.detail else ""
+        print(f"input {number}: held, {each.reason}{detail}", file=sys.stderr)
+    if len(held) > _SHOWN:
+        where = f"; see {report}" if report else "; --report lists all"
+        print(f"and {len(held) - _SHOWN} more{where}", file=sys.stderr)

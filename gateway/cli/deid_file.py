@@ -1,0 +1,246 @@
+"""What `dicom-gateway deid` does to one file, in a process of its own; and the profile file it reads.
+
+Rules of this file
+* The order is the pipeline's: find the data set, frame it strictly, convert what the walk cannot read, de-identify,
+  write. The first failure ends it: nothing of the object is written.
+* An output appears whole under its name or not at all, is never overwritten, and its name is the new SOP Instance UID.
+* What comes back holds no value of the data set and no path: a reason, counts, codes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from gateway.config.schema import Block, Override
+from gateway.errors import GatewayError
+from gateway.store.spool import FileSource
+from profiles.confidentiality import names
+from transforms.dataset import convert, framing, part10
+from transforms.dataset import syntax as syntaxes
+from transforms.deidentify.engine import Context, deidentify
+from transforms.deidentify.profile import ActionTable, compile_profile
+from transforms.errors import TransformError
+from transforms.source import ByteSource, BytesSource, EditPlan, Literal
+
+Place = tuple[int, int]  # descriptor, and the offset in its file at which a source begins
+
+_LARGE = 1 << 18  # bytes of one piece that are worth a system call of their own
+_IN_MEMORY = 64 << 20  # inflated bytes held in memory; more are written beside the output first
+
+
+class ProfileFile(Block):
+    """A site's profile: one YAML file."""
+
+    extends: str = "basic"
+    options: tuple[str, ...] = ()
+    override: tuple[Override, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What every process needs. `key` stays out of representations."""
+
+    profile: ProfileFile
+    key: bytes = field(repr=False)
+    project: str
+    out: Path
+    report: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What came of one input."""
+
+    outcome: str  # done, held, skipped
+    reason: str = ""
+    detail: str = ""
+    output: str = ""  # name within the folder of outputs
+    codes: tuple[str, ...] = ()
+    actions: dict[str, int] = field(default_factory=dict)
+
+
+def read_profile(name: str, options: tuple[str, ...]) -> ProfileFile:
+    """A profile by name or from a YAML file, with more options. Raises TransformError or GatewayError."""
+    if name in names() or not (name.endswith((".yaml", ".yml")) or os.sep in name):
+        return ProfileFile(extends=name, options=options)
+    try:
+        found = ProfileFile.model_validate(YAML(typ="safe").load(Path(name)) or {})
+    except OSError as error:
+        raise GatewayError("profile-unreadable", f"{name}: {os.strerror(error.errno or 5)}") from None
+    except YAMLError as error:
+        raise GatewayError("profile-refused", f"{name}: {error}") from None
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(str(at) for at in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise GatewayError("profile-refused", f"{name}: {problems}") from None
+    return found.model_copy(update={"options": (*found.options, *options)})
+
+
+def compiled(settings: Settings) -> tuple[ActionTable, Context]:
+    """The table and the key, ready. Raises TransformError."""
+    profile = settings.profile
+    table = compile_profile(profile.extends, profile.options, profile.override)
+    return table, Context(settings.key, settings.project)
+
+
+def run(path: Path, found_in_folder: bool, settings: Settings, table: ActionTable, context: Context) -> FileResult:
+    """De-identify one file. Raises nothing that a single object can cause."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        return FileResult("held", "unreadable", os.strerror(error.errno or 5))
+    with FileSource(descriptor, 0, os.fstat(descriptor).st_size) as file:
+        try:
+            found = part10.split(file, tolerant=True)
+        except TransformError as error:
+            if found_in_folder and error.reason == "not-part10":
+                return FileResult("skipped", error.reason)
+            return FileResult("held", error.reason, error.detail)
+        data = FileSource(os.dup(descriptor), found.offset, file.size - found.offset)
+        with data:
+            try:
+                return _made(data, (descriptor, found.offset), found.syntax, settings, table, context)
+            except (TransformError, GatewayError) as error:
+                return FileResult("held", error.reason, error.detail)
+            except ValueError:
+                return FileResult("held", "file-meta", "a UID cannot stand in File Meta Information")
+            except OSError as error:
+                return FileResult("held", "not-written", os.strerror(error.errno or 5))
+
+
+def _made(
+    data: ByteSource, place: Place | None, syntax: str, settings: Settings, table: ActionTable, context: Context
+) -> FileResult:
+    framing.check(data, syntax)
+    known = syntaxes.lookup(syntax)
+    scratch: Path | None = None
+    try:
+        if known.deflated:
+            place = None
+            scratch, data = _inflated(data, settings.out)
+            syntax = syntaxes.EXPLICIT_LE
+        elif not known.little_endian:
+            place = None
+            data, syntax = convert.to_explicit_le(data, syntax), syntaxes.EXPLICIT_LE
+        done = deidentify(data, syntax, table, context, trace=settings.report)
+        name = f"{done.sop_instance}.dcm"
+        head = part10.meta(done.sop_class, done.sop_instance, syntax)
+        if not _write(settings.out, name, head, done.plan, place):
+            return FileResult("held", "output-exists", "another object has this name already; nothing was overwritten")
+    finally:
+        if scratch is not None:
+            scratch.unlink(missing_ok=True)
+    counts = Counter(element.action.value for element in done.elements)
+    return FileResult("done", output=name, codes=done.codes, actions=dict(sorted(counts.items())))
+
+
+def _inflated(data: ByteSource, folder: Path) -> tuple[Path | None, ByteSource]:
+    """A deflated data set as bytes: in memory where small, else in a private file of the output folder."""
+    held: list[bytes] = []
+    size = 0
+    chunks = convert.inflate(data)
+    for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size > _IN_MEMORY:
+            break
+    else:
+        return None, BytesSource(b"".join(held))
+    path = folder / f".{secrets.token_hex(16)}.tmp"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(os.dup(descriptor), "wb") as out:
+            out.writelines(held)
+            for chunk in chunks:
+                size += out.write(chunk)
+    except BaseException:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+        raise
+    return path, FileSource(descriptor, 0, size)
+
+
+def _write(folder: Path, name: str, head: bytes, plan: EditPlan, place: Place | None) -> bool:
+    """Write a file whole and give it its name at once; False where another object has that name.
+
+    `place` is where the plan's source lies in a file, so that the kernel can copy pixels without us.
+    The same bytes under the same name are the same work done twice, and right.
+    """
+    path = folder / name
+    scratch = folder / f".{secrets.token_hex(16)}.tmp"
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=0) as out:
+            _pieces(out.fileno(), head, plan, place)
+        try:
+            os.link(scratch, path, follow_symlinks=False)
+        except FileExistsError:
+            return _same(path, head, plan)
+        return True
+    finally:
+        with suppress(FileNotFoundError):
+            scratch.unlink()
+
+
+def _pieces(out: int, head: bytes, plan: EditPlan, place: Place | None) -> None:
+    """Everything in order: what is small gathered into one write, what is large copied from file to file."""
+    pending = [head]
+    for piece in plan.pieces:
+        if isinstance(piece, Literal):
+            pending.append(piece.data)
+            continue
+        at, end = piece.offset, piece.offset + piece.length
+        if piece.length >= _LARGE:
+            _all(out, b"".join(pending))
+            pending = []
+            if place is not None:
+                at = _copied(out, place, at, end)
+        while at < end:
+            part = plan.source.pread(at, min(end - at, _LARGE))
+            if not part:
+                raise OSError(errno.EIO, "the input became shorter")
+            at += len(part)
+            pending.append(part)
+            if piece.length >= _LARGE:
+                _all(out, b"".join(pending))
+                pending = []
+    _all(out, b"".join(pending))
+
+
+def _copied(out: int, place: Place, at: int, end: int) -> int:
+    """Copy [at, end) of the source in the kernel as far as this system can; returns where it stopped."""
+    descriptor, start = place
+    try:
+        while at < end:
+            count = os.copy_file_range(descriptor, out, end - at, start + at)
+            if count == 0:
+                break
+            at += count
+    except (OSError, AttributeError):
+        pass  # another file system, or a system without it: the caller reads and writes the rest
+    return at
+
+
+def _all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _same(path: Path, head: bytes, plan: ByteSource) -> bool:
+    """Whether a file already holds exactly these bytes."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != len(head) + plan.size:
+        return False
+    with path.open("rb") as file:
+        if file.read(len(head)) != head:
+            return False
+        return all(file.read(1 << 20) == plan.pread(at, 1 << 20) for at in range(0, plan.size, 1 << 20))

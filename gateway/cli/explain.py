@@ -1,0 +1,95 @@
+"""`dicom-gateway explain`: which route an object takes and why, and what happens to each of its elements."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from gateway.cli.common import fail, loaded
+from gateway.cli.explain_elements import as_json as elements_json
+from gateway.cli.explain_elements import as_table
+from gateway.config.load import rules_hash
+from gateway.decide.explain import explain as explain_routes
+from gateway.errors import GatewayError
+from gateway.model import Origin
+from gateway.pipeline import ObjectFacts
+from gateway.rulebook import compile_ruleset
+from transforms.dataset import convert, framing, part10, syntax
+from transforms.deidentify.engine import Deidentified, deidentify
+from transforms.errors import TransformError
+from transforms.source import ByteSource, BytesSource
+
+
+def explain(
+    file: Annotated[Path, typer.Argument(help="The rule file, gateway.yaml.")],
+    dicom: Annotated[Path, typer.Argument(metavar="OBJECT", help="A Part 10 file.")],
+    listener: Annotated[str, typer.Option(help="Pretend it came through this listener; default: the first.")] = "",
+    called_ae: Annotated[str, typer.Option("--called", help="Pretend this called AE title.")] = "",
+    calling_ae: Annotated[str, typer.Option("--calling", help="Pretend this calling AE title.")] = "",
+    values: Annotated[bool, typer.Option("--values", help="Show values. They may identify a patient.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")] = False,
+) -> None:
+    """Say what would happen to OBJECT, and why: the route, why the others not, and per element the action and its rule.
+
+    Nothing is sent or stored. No value is shown unless you ask with --values.
+    """
+    config = loaded(file)
+    names = [each.id for each in config.listeners]
+    if listener and listener not in names:
+        fail(f"no listener {listener!r}; there are: {', '.join(names)}")
+    try:
+        ruleset = compile_ruleset(config, rules_hash(config))
+        source, uid = _read(dicom)
+        index = framing.check(source, uid)
+    except (GatewayError, TransformError) as error:
+        fail(str(error))
+    chosen = next(each for each in config.listeners if each.id == (listener or names[0]))
+    origin = Origin(chosen.id, "", "", calling_ae, called_ae or chosen.dimse.ae[0])
+    told = explain_routes(ruleset.rules, ObjectFacts(origin, source, index), values=values)
+    steps: list[tuple[str, Deidentified | None, str]] = []
+    for name in told.route_steps:
+        how = ruleset.deidentifications[name]
+        try:
+            if syntax.lookup(uid).deflated:
+                source, uid = BytesSource(b"".join(convert.inflate(source))), syntax.EXPLICIT_LE
+            elif not syntax.lookup(uid).little_endian:
+                source, uid = convert.to_explicit_le(source, uid), syntax.EXPLICIT_LE
+            steps.append((name, deidentify(source, uid, how.table, how.context, trace=True), ""))
+        except TransformError as error:
+            steps.append((name, None, str(error)))
+    if as_json:
+        document = {
+            "routes": told.as_json(),
+            "steps": [
+                {"deidentify": name, "elements": elements_json(done, values=values)}
+                if done is not None
+                else {"deidentify": name, "held": held}
+                for name, done, held in steps
+            ],
+        }
+        json.dump(document, sys.stdout, indent=2)
+        print()
+        return
+    console = Console()
+    console.print(told.as_text(), markup=False, highlight=False)
+    for name, done, held in steps:
+        if done is None:
+            console.print(f"deidentify {name}: held, {held}", markup=False)
+        else:
+            console.print(as_table(done, values=values))
+
+
+def _read(path: Path) -> tuple[ByteSource, str]:
+    """The data set of a Part 10 file and its transfer syntax."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        fail(f"{path}: {os.strerror(error.errno or 5)}")
+    found = part10.split(BytesSource(data))
+    return BytesSource(data[found.offset :]), found.syntax

@@ -1,0 +1,93 @@
+"""`dicom-gateway status`: every instance and destination, its state, why it waits and until when."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.common import DEFAULT_CONFIG, ConfigOption, columns, fail, loaded
+from gateway.errors import GatewayError
+from gateway.store.reading import StatusRow, read_only
+
+
+def status(
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what is delivered, dropped or discarded, not only what is open.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 1000,
+) -> None:
+    """Show what the gateway has: per instance and destination its state, reason, attempts and next try.
+
+    Works while the gateway serves and while it does not. UIDs are shown, patients are not.
+    """
+    settings = loaded(config)
+    try:
+        with read_only(settings.state) as ledger:
+            counts = ledger.counts()
+            rows = ledger.status(everything=everything, limit=limit)
+    except GatewayError as error:
+        fail(f"{error.reason}: {error.detail}")
+    if as_json:
+        document = {"serving": _serving(settings.state.dir), "counts": counts, "rows": [_plain(row) for row in rows]}
+        json.dump(document, sys.stdout, indent=2)
+        print()
+        return
+    print(_summary(counts, _serving(settings.state.dir)))
+    if rows:
+        columns(
+            ("instance", "destination", "state", "reason", "attempts", "next try", "route", "SOP Instance UID"),
+            map(_line, rows),
+        )
+
+
+_HEAD = ("instance", "destination", "state", "reason", "attempts", "next try", "route", "SOP Instance UID")
+
+
+def _serving(state: Path) -> bool:
+    return (state / "run" / "serving.json").exists()
+
+
+def _summary(counts: dict[str, int], serving: bool) -> str:
+    told = ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing"
+    return f"{'serving' if serving else 'not serving'}: {told}"
+
+
+def _line(row: StatusRow) -> tuple[str, ...]:
+    return (
+        str(row.instance_id),
+        row.destination or "-",
+        row.state,
+        row.reason or "-",
+        str(row.attempts),
+        _when(row.next_try),
+        row.route or "-",
+        row.sop_instance,
+    )
+
+
+def _when(moment: float | None) -> str:
+    if moment is None:
+        return "-"
+    left = moment - time.time()
+    return "now" if left <= 0 else f"in {left:.0f} s"
+
+
+def _plain(row: StatusRow) -> dict[str, object]:
+    return {
+        "instance": row.instance_id,
+        "sop_instance": row.sop_instance,
+        "study": row.study,
+        "route": row.route,
+        "destination": row.destination,
+        "state": row.state,
+        "reason": row.reason,
+        "attempts": row.attempts,
+        "next_try": row.next_try,
+    }

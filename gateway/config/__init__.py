@@ -1,0 +1,1 @@
+"""gateway.yaml -> a frozen, validated `Config`; every problem with file:line:column (load.py)."""

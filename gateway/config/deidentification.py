@@ -1,0 +1,95 @@
+"""Cross references of `deidentify` blocks: profiles and options that exist (PS3.15 Annex E), objects that lose much.
+
+The options' names are those of PS3.15 E.3. Those not built yet are refused by name: an option that a file asks for
+and does not get would be a leak or a loss.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from gateway.config.document import Positions
+from gateway.config.plain import given, items, mapping, text, words
+from gateway.config.problems import Loc, Problem, nearest
+
+SUPPORTED: frozenset[str] = frozenset()
+OPTIONS = (  # PS3.15 E.3.1 to E.3.11
+    "clean-pixel-data",
+    "clean-recognizable-visual-features",
+    "clean-graphics",
+    "clean-structured-content",
+    "clean-descriptors",
+    "retain-full-dates",
+    "retain-modified-dates",
+    "retain-patient-characteristics",
+    "retain-device-identity",
+    "retain-institution-identity",
+    "retain-uids",
+    "retain-safe-private",
+)
+EXCLUSIVE = ("retain-full-dates", "retain-modified-dates")  # E.3.6: one or the other
+
+
+def profiles() -> tuple[str, ...]:
+    """The profiles that can be named."""
+    try:
+        found = import_module("profiles.confidentiality").names()
+    except (ImportError, AttributeError):
+        found = ()
+    return tuple(found) or ("basic",)
+
+
+def problems(data: Any, places: Positions) -> list[Problem]:
+    """Every problem of the `deidentify` blocks."""
+    found = []
+    for name, block in mapping(data, "deidentify").items():
+        loc: Loc = ("deidentify", name)
+        profile = text(block, "profile")
+        if profile is not None and profile not in profiles():
+            message = f"no profile {profile!r}; there are: {', '.join(profiles())}"
+            found.append(places.at_value((*loc, "profile"), message, nearest(profile, profiles())))
+        named = words(block, "options")
+        for below, option in named:
+            found += _option(option, (*loc, *below), places)
+        if {each for _, each in named}.issuperset(EXCLUSIVE):
+            found.append(places.at_value((*loc, "options"), f"{' and '.join(EXCLUSIVE)} exclude each other"))
+        for number, override in items(block, "override"):
+            if not (text(override, "why") or "x").strip():
+                found.append(places.at_value((*loc, "override", number, "why"), "an override needs a reason"))
+            if given(override, "when"):
+                here = (*loc, "override", number, "when")
+                found.append(places.at_key(here, "an override's `when` is not yet supported"))
+    return found
+
+
+def _option(option: str, loc: Loc, places: Positions) -> list[Problem]:
+    if option in SUPPORTED:
+        return []
+    if option in OPTIONS:
+        return [places.at_value(loc, f"option {option!r} is not yet supported")]
+    return [places.at_value(loc, f"no option {option!r} in PS3.15 E.3", nearest(option, OPTIONS))]
+
+
+def reports(route: dict[str, Any], block: Any, loc: Loc, places: Positions) -> list[Problem]:
+    """A warning where a structured report may come this way and would lose what it says."""
+    if "clean-structured-content" in [option for _, option in words(block, "options")]:
+        return []
+    if not _may_be_report(route.get("match")):
+        return []
+    message = "a structured report leaves this route with a dummy for its content: no option clean-structured-content"
+    return [places.warn(loc, message)]
+
+
+def _may_be_report(match: Any) -> bool:
+    """False only where `match` surely asks for other modalities than SR."""
+    if not isinstance(match, dict):
+        return True
+    if isinstance(match.get("all"), list):
+        return all(_may_be_report(each) for each in match["all"])
+    asked = match.get("Modality")
+    if isinstance(asked, dict):
+        asked = asked.get("eq", asked.get("in"))
+    if isinstance(asked, str):
+        asked = [asked]
+    return not isinstance(asked, list) or "SR" in asked

@@ -1,0 +1,143 @@
+"""Cross references of listeners, peers and destinations: one kind each, how each is secured, who may call.
+
+Rules of this file
+* Exactly one of `tls` and `unsafe_plaintext`; the second needs a reason that a reader can judge.
+* Where a certificate is verified its trust anchors are named; nothing falls back to the system's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryptography import x509
+
+from gateway.config.document import Positions
+from gateway.config.plain import given, items, mapping, text, words
+from gateway.config.problems import Loc, Problem, nearest
+
+DESTINATION_KINDS = ("dimse", "folder")
+SECURED = ("dimse",)  # kinds that speak over a network
+
+
+def problems(data: Any, places: Positions) -> list[Problem]:
+    """Every problem of the two ends."""
+    found = _listeners(data, places)
+    destinations = mapping(data, "destinations")
+    for name, block in destinations.items():
+        found += _destination(block, ("destinations", name), data, places)
+    return found
+
+
+def _listeners(data: Any, places: Positions) -> list[Problem]:
+    found: list[Problem] = []
+    seen: set[str] = set()
+    bound: dict[tuple[object, object], str] = {}
+    listeners = items(data, "listeners")
+    if isinstance(data, dict) and isinstance(data.get("listeners"), list) and not listeners:
+        found.append(places.at_key(("listeners",), "there is no listener: nothing can come in"))
+    for number, block in listeners:
+        if not isinstance(block, dict):
+            continue
+        loc: Loc = ("listeners", number)
+        name = text(block, "id") or "?"
+        if name in seen:
+            found.append(places.at_value((*loc, "id"), f"a second listener {name!r}"))
+        seen.add(name)
+        dimse = mapping(block, "dimse")
+        port = dimse.get("port")
+        if isinstance(port, int) and port:
+            other = bound.setdefault((dimse.get("host"), port), name)
+            if other != name:
+                found.append(places.at_value((*loc, "dimse", "port"), f"listener {other!r} has port {port} already"))
+        found += _secured(block, loc, data, places, "client certificates")
+        if "check_host" in mapping(block, "tls"):
+            found.append(places.at_key((*loc, "tls", "check_host"), "`check_host` belongs to destinations"))
+        found += _titles(block, dimse, (*loc, "dimse"), places)
+    return found
+
+
+def _titles(block: dict[str, Any], dimse: dict[str, Any], loc: Loc, places: Positions) -> list[Problem]:
+    found: list[Problem] = []
+    if isinstance(dimse.get("ae"), list) and not dimse["ae"]:
+        found.append(places.at_value((*loc, "ae"), "a listener has at least one AE title"))
+    calling = [name for _, name in words(dimse, "calling_ae")]
+    if isinstance(dimse.get("calling_ae"), list) and not calling:
+        found.append(places.at_value((*loc, "calling_ae"), "nobody may call; leave it out to let any certificate in"))
+    entries = items(dimse, "ae_map")
+    if isinstance(dimse.get("ae_map"), list) and not entries:
+        found.append(places.at_value((*loc, "ae_map"), "an empty ae_map; leave it out to let any certificate in"))
+    if entries and not given(block, "tls"):
+        found.append(places.at_key((*loc, "ae_map"), "an ae_map needs tls: without it there is no certificate"))
+    elif entries and text(mapping(block, "tls"), "client_cert") == "optional":
+        message = "with an ae_map a caller without a certificate is never let in: write client_cert: required"
+        found.append(places.warn((*loc, "ae_map"), message))
+    for number, entry in entries:
+        here = (*loc, "ae_map", number)
+        found += _subject(text(entry, "subject"), (*here, "subject"), places)
+        if isinstance(entry, dict) and entry.get("ae") == []:
+            found.append(
+                places.at_value((*here, "ae"), "this subject may use no AE title: name one, or remove the line")
+            )
+        for below, name in words(entry, "ae"):
+            if calling and name not in calling:
+                message = f"{name!r} is not in calling_ae, so it is never let in"
+                found.append(places.at_value((*here, *below), message, nearest(name, calling)))
+    return found
+
+
+def _subject(subject: str | None, loc: Loc, places: Positions) -> list[Problem]:
+    """Subjects are compared as RFC 4514 text, so one that is written otherwise would never match."""
+    if subject is None or subject.startswith("certificate without subject "):  # security/identity.py names it so
+        return []
+    try:
+        normal = x509.Name.from_rfc4514_string(subject).rfc4514_string()
+    except ValueError:
+        return [places.at_value(loc, "a subject is written as RFC 4514 says: CN=CT1,O=Hospital,C=DE")]
+    if normal != subject:
+        return [places.at_value(loc, "a subject is compared letter by letter", normal)]
+    return []
+
+
+def _destination(block: Any, loc: Loc, data: Any, places: Positions) -> list[Problem]:
+    if not isinstance(block, dict):
+        return []
+    kinds = [kind for kind in DESTINATION_KINDS if given(block, kind)]
+    if len(kinds) != 1:
+        shown = "none of them" if not kinds else " and ".join(kinds)
+        return [
+            places.at_value(loc, f"a destination is exactly one of {', '.join(DESTINATION_KINDS)}; this has {shown}")
+        ]
+    if kinds[0] not in SECURED:
+        return [
+            places.at_key((*loc, key), f"a {kinds[0]} has no {key!r}: it is not on a network")
+            for key in ("tls", "unsafe_plaintext")
+            if given(block, key)
+        ]
+    found = _secured(block, loc, data, places, "the destination's certificate")
+    if "client_cert" in mapping(block, "tls"):
+        found.append(places.at_key((*loc, "tls", "client_cert"), "`client_cert` belongs to listeners"))
+    return found
+
+
+def _secured(block: dict[str, Any], loc: Loc, data: Any, places: Positions, verified: str) -> list[Problem]:
+    tls, plain = given(block, "tls"), "unsafe_plaintext" in block
+    if tls == plain:
+        both = "has both" if tls else "has neither"
+        return [places.at_value(loc, f"exactly one of `tls` and `unsafe_plaintext: why`; this {both}")]
+    if plain:
+        if not (text(block, "unsafe_plaintext") or "").strip():
+            return [places.at_value((*loc, "unsafe_plaintext"), "`unsafe_plaintext` needs the reason, as text")]
+        return [places.warn((*loc, "unsafe_plaintext"), "patients' data crosses the network in plaintext")]
+    found = []
+    settings = mapping(block, "tls")
+    if loc[0] == "listeners" and text(settings, "client_cert") == "optional" and not given(settings, "trust"):
+        found.append(
+            places.warn((*loc, "tls"), "nobody who calls is known: without `trust` no certificate is asked for")
+        )
+    elif not given(settings, "trust"):
+        found.append(places.at_value((*loc, "tls"), f"`tls` needs `trust`: the anchors to check {verified} by"))
+    if not given(settings, "identity") and not given(data, "identity"):
+        found.append(
+            places.at_value((*loc, "tls"), "`tls` needs a certificate: an `identity` here or for the whole file")
+        )
+    return found

@@ -1,0 +1,256 @@
+"""The shape of gateway.yaml, version 1, as frozen pydantic models. One class a block of the file.
+
+Rules of this file
+* Unknown keys are errors; nothing is guessed. Defaults are the safe choice and are written here, nowhere else.
+* A model checks what it can see alone. What needs two blocks (a route naming a destination) is references.py.
+* Secrets never stand in the file: a `SecretRef` names where one is (`env:NAME`, `file:PATH`) and is read late.
+* Durations are written `30s`, `5m`, `4h`, `3d`, sizes `64KiB`, `4GiB` (units.py). In memory: seconds and bytes.
+* Relative paths count from the folder of the file (load.py resolves them).
+* A `Config` that came from a file knows where each of its keys stood (`_places`); one that was read back does not.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from gateway.config.document import Positions
+from gateway.config.units import (
+    AETitle,
+    AETitles,
+    Backoff,
+    Duration,
+    FileRef,
+    Identifier,
+    Identifiers,
+    SecretRef,
+    SetValue,
+    Size,
+    Words,
+)
+
+
+class Block(BaseModel):
+    """Base of every block: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, hide_input_in_errors=True)
+
+
+class State(Block):
+    """Where the gateway keeps what it promised to keep."""
+
+    dir: FileRef
+    ledger: str = "sqlite"  # or a postgresql:// URL
+    reserve: Size = 64 << 20  # bytes kept free for the ledger and the audit trail; below it: 0xA700
+
+
+class KeyPair(Block):
+    """The gateway's own certificate (PEM, with its chain) and private key (PEM)."""
+
+    certificate: FileRef
+    key: FileRef
+
+
+class Tls(Block):
+    """How one listener or destination speaks TLS (PS3.15 Annex B, by profile name)."""
+
+    profile: Literal["bcp195-rfc9325", "bcp195-rfc9325-modified"] = "bcp195-rfc9325"
+    client_cert: Literal["required", "optional"] = "required"  # listeners only
+    trust: FileRef | None = None  # PEM of the anchors; required where a certificate is verified
+    identity: KeyPair | None = None  # overrides the top-level identity
+    crl: FileRef | None = None
+    check_host: bool = True  # destinations only: the certificate must name the host
+
+
+class CertificateAe(Block):
+    """One line of an `ae_map`: this certificate subject may use these calling AE titles."""
+
+    subject: str  # RFC 4514, as `dicom-gateway check` prints it
+    ae: AETitles
+
+
+class DimseLimits(Block):
+    """Limits before allocation, for a listener (docs/architecture.md)."""
+
+    max_pdu: Size = 131072  # what we announce; PDUs we accept are at most this long
+    associate_rq: Size = 64 << 10
+    artim: Duration = 30.0  # total time for handshake and A-ASSOCIATE-RQ together
+    idle: Duration = 600.0  # between two PDUs of an association, unless the peers table says more
+    pdu_time: Duration = 60.0  # total time for one PDU once its header has come
+    associations: int = Field(200, ge=1)
+    associations_per_peer: int = Field(50, ge=1)
+    object_size: Size = (4 << 30) - 2
+
+
+class DimseListener(Block):
+    """A DIMSE Storage and Verification SCP."""
+
+    ae: AETitles  # called AE titles that are ours
+    port: int = Field(ge=0, le=65535)  # 0: the system chooses (tests)
+    host: str = "0.0.0.0"  # noqa: S104 - a gateway is there to be reached; TLS with client certificates guards it
+    calling_ae: AETitles = ()  # empty: any that the certificate may use
+    ae_map: tuple[CertificateAe, ...] = ()
+    accept: Literal["known", "any"] = "known"  # SOP classes: the standard's storage classes, or any proposed
+    extra_sop_classes: Words = ()
+    limits: DimseLimits = DimseLimits()
+
+
+class Listener(Block):
+    """One way in. Exactly one kind (`dimse`) and exactly one of `tls` and `unsafe_plaintext`."""
+
+    id: Identifier
+    dimse: DimseListener
+    tls: Tls | None = None
+    unsafe_plaintext: str | None = None  # the reason
+    on_bad_framing: Literal["refuse", "hold"] = "refuse"
+    on_conflict: Literal["hold"] = "hold"
+
+
+class Peer(Block):
+    """What is known of an application entity elsewhere, keyed by its AE title."""
+
+    host: str | None = None
+    port: int | None = Field(None, ge=1, le=65535)
+    max_pdu: Size | None = None  # announced to it and used towards it; old peers fail on large PDUs
+    idle: Duration | None = None
+
+
+class Retry(Block):
+    """What happens after a failure that may pass."""
+
+    for_: Duration = Field(3 * 86400.0, alias="for")
+    backoff: Backoff = (5.0, 3600.0)  # first and longest pause, doubling between
+    attempts: int = Field(10, ge=1)  # object-specific refusals that may pass (0xA7xx) before it is held
+
+
+class DimseDestination(Block):
+    """A Storage SCP that we call."""
+
+    host: str
+    port: int = Field(ge=1, le=65535)
+    ae: AETitle  # called AE title
+    calling_ae: AETitle = "GATEWAY"
+    max_pdu: Size = 131072
+    associations: int = Field(2, ge=1, le=32)  # studies sent in parallel, per worker
+    idle: Duration = 10.0  # an association without work is released after this
+    timeout: Duration = 60.0  # waiting for any one answer
+    uncompressed_only: bool = False  # PS3.5 10.1: takes only the uncompressed syntaxes
+    warnings: tuple[int, ...] = (0xB000, 0xB006, 0xB007)  # statuses that count as delivered (PS3.4 B.2.3)
+
+
+class FolderDestination(Block):
+    """A directory that gets Part 10 files with server-made names, each complete when its name appears."""
+
+    dir: FileRef
+    layout: Literal["flat", "study"] = "study"
+
+
+class Destination(Block):
+    """One way out. Exactly one kind."""
+
+    dimse: DimseDestination | None = None
+    folder: FolderDestination | None = None
+    tls: Tls | None = None
+    unsafe_plaintext: str | None = None
+    retry: Retry = Retry()
+
+
+class Override(Block):
+    """One ordered change to a profile's action table."""
+
+    at: str  # keyword, tag (gggg,eeee) or path
+    do: Literal["keep", "remove", "empty", "dummy", "uid"]
+    why: str
+    when: dict[str, Any] | None = None
+    allow_looser: bool = False
+
+
+class Deidentify(Block):
+    """A de-identification that routes may name."""
+
+    profile: str = "basic"
+    options: Words = ()
+    key: SecretRef
+    project: str | None = None  # domain of pseudonyms; default: the block's name
+    override: tuple[Override, ...] = ()
+
+
+class Step(Block):
+    """One transform of a route."""
+
+    deidentify: str | None = None
+
+
+class Route(Block):
+    """One rule. `match` + (`deliver` | `hold` | `drop`), or the final `otherwise`."""
+
+    id: Identifier
+    match: dict[str, Any] | None = None
+    steps: tuple[Step, ...] = ()
+    deliver: Identifiers = ()
+    hold: str | None = None  # reason
+    drop: str | None = None  # reason
+    mode: Literal["first", "all"] = "first"  # all: go on matching after this one
+    otherwise: Literal["hold", "drop"] | None = None
+    reason: str | None = None  # of `otherwise`
+
+
+class Given(Block):
+    """The object and the association of a case."""
+
+    file: FileRef | None = None  # a Part 10 file; absent: only what `set` says
+    listener: str | None = None  # default: the first listener
+    called_ae: str | None = None  # default: the listener's first AE title
+    calling_ae: str = ""
+    subject: str = ""
+    set: dict[str, SetValue] = {}  # keyword or path -> value(s); null or []: present and empty
+
+
+class Expect(Block):
+    """What must come of it. What is not named is not checked; naming nothing is an error (references.py)."""
+
+    route: str | None = None
+    verdict: Literal["deliver", "hold", "drop"] | None = None
+    reason: str | None = None
+    destinations: Words | None = None  # in any order
+    removed: Words = ()  # was there, is not
+    changed: Words = ()  # was there, is there with another value
+    kept: Words = ()  # was there, is there with the same value
+    pixels: Literal["identical"] | None = None
+
+
+class Case(Block):
+    """A test of the file, run by `dicom-gateway test`."""
+
+    name: str
+    given: Given
+    expect: Expect
+
+
+class Workers(Block):
+    """The process tree."""
+
+    count: int = Field(2, ge=1, le=64)
+
+
+class Config(Block):
+    """The whole file."""
+
+    version: Literal[1]
+    state: State
+    identity: KeyPair | None = None
+    workers: Workers = Workers()
+    listeners: tuple[Listener, ...]
+    peers: dict[AETitle, Peer] = {}
+    destinations: dict[Identifier, Destination] = {}
+    deidentify: dict[Identifier, Deidentify] = {}
+    routes: tuple[Route, ...]
+    cases: tuple[Case, ...] = ()
+
+    _places: Positions | None = PrivateAttr(default=None)
+
+    @property
+    def places(self) -> Positions:
+        """Where each key stood; of a configuration that was read back, everything is at line 1."""
+        return self._places or Positions("rules")

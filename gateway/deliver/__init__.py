@@ -1,0 +1,1 @@
+"""Ways out. One destination a file; table.py names them; lanes.py drives them; contract.py is what each obeys."""

@@ -1,0 +1,99 @@
+"""A directory as a destination: Part 10 files with server-made names, complete when their name appears.
+
+Rules of this file
+* A name is a keyed digest of ours: nothing of the object, not even a UID of a pass-through object, shows in a path.
+* The same object gets the same name again, so that a retry after a crash replaces its own file and no other.
+* File and directory are fsynced before it is called delivered.
+* It keeps no DICOMDIR; media do.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import hmac
+import os
+from collections.abc import Sequence
+from uuid import uuid4
+
+from gateway.audit.events import Party
+from gateway.config.schema import FolderDestination
+from gateway.deliver.contract import Answer, Need
+from gateway.errors import DestinationDown
+from gateway.model import Result
+from gateway.pipeline import Outgoing
+from transforms.dataset import part10
+from transforms.source import chunks
+
+
+class FolderCarrier:
+    """One `folder:` destination of gateway.yaml. `secret` keys the names; it lives in the state directory."""
+
+    kind = "export"
+    lanes = 2
+    idle = 5.0
+
+    def __init__(self, folder: FolderDestination, secret: bytes) -> None:
+        self._folder = folder
+        self._secret = secret
+
+    def party(self) -> Party:
+        return Party("", self._folder.dir.resolve().as_uri())
+
+    def open(self, needs: Sequence[Need]) -> FolderSession:
+        try:
+            self._folder.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise DestinationDown("folder-unavailable", os.strerror(error.errno or errno.EIO)) from error
+        return FolderSession(self._folder, self._secret)
+
+
+class FolderSession:
+    """A batch of files, audited as one Export per study (PS3.15 A.5.3.4)."""
+
+    def __init__(self, folder: FolderDestination, secret: bytes) -> None:
+        self.association = uuid4().hex
+        self._folder = folder
+        self._secret = secret
+
+    def carries(self, need: Need) -> bool:
+        return True
+
+    def send(self, outgoing: Outgoing) -> Answer:
+        identity = outgoing.identity
+        place = self._folder.dir
+        if self._folder.layout == "study":
+            place = place / self._name("study", identity.study)
+        name = self._name("instance", outgoing.job.instance.stored.name) + ".dcm"
+        fresh = place / f".{name}.{uuid4().hex[:8]}"
+        try:
+            place.mkdir(mode=0o700, exist_ok=True)
+            descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(descriptor, "wb", buffering=0) as out:
+                out.write(part10.meta(identity.sop_class, identity.sop_instance, outgoing.syntax))
+                for chunk in chunks(outgoing.source):
+                    view = memoryview(chunk)
+                    while view:
+                        view = view[out.write(view) :]
+                os.fdatasync(descriptor)
+            fresh.rename(place / name)
+            _sync(place)
+            _sync(self._folder.dir)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise DestinationDown("folder-unavailable", os.strerror(error.errno or errno.EIO)) from error
+        return Answer(Result.DELIVERED)
+
+    def close(self, *, orderly: bool = True) -> None:
+        return
+
+    def _name(self, domain: str, value: str) -> str:
+        return hmac.new(self._secret, f"{domain}\0{value}".encode(), hashlib.sha256).hexdigest()[:24]
+
+
+def _sync(folder: os.PathLike[str]) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

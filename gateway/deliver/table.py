@@ -1,0 +1,44 @@
+"""The destinations there are: one line each. To add one, add its block to config/schema.py and its line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.config.schema import Config, Destination
+from gateway.deliver.contract import Carrier
+from gateway.deliver.dimse import DimseCarrier
+from gateway.deliver.folder import FolderCarrier
+from gateway.security.tls import client_context
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What carriers may need besides their own block."""
+
+    config: Config
+    secret: bytes  # of this installation; keys the names of files that leave
+
+
+def _dimse(destination: Destination, around: Surroundings) -> Carrier:
+    context = None
+    if destination.tls is not None:
+        context = client_context(destination.tls, destination.tls.identity or around.config.identity)
+    return DimseCarrier(destination, around.config.peers, context)
+
+
+def _folder(destination: Destination, around: Surroundings) -> Carrier:
+    assert destination.folder is not None
+    return FolderCarrier(destination.folder, around.secret)
+
+
+CARRIERS: dict[str, Callable[[Destination, Surroundings], Carrier]] = {
+    "dimse": _dimse,
+    "folder": _folder,
+}
+
+
+def carrier(destination: Destination, around: Surroundings) -> Carrier:
+    """The carrier of one destination; config/references.py has seen to it that exactly one kind is there."""
+    kind = next(name for name in CARRIERS if getattr(destination, name) is not None)
+    return CARRIERS[kind](destination, around)

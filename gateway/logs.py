@@ -1,0 +1,50 @@
+"""Logging of the process tree: one line an event, key=value, to standard error.
+
+Rules of this file
+* A log line names codes, counts and our own ids (listener, destination, association, spool name). Never a value
+  out of a data set, never a UID of one: those are in the ledger and in the audit trail, which are 0600.
+* Control characters cannot break a line: everything a peer could choose (an AE title) is escaped.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+
+_UNSAFE = re.compile(r"[^\x20-\x7e]")
+
+
+class _KeyValue(logging.Formatter):
+    """`2026-11-23T18:44:01.123Z info worker-1 stored listener=hospital`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}"
+        text = _UNSAFE.sub(lambda m: f"\\x{ord(m[0]):02x}", record.getMessage())
+        if record.exc_info and record.exc_info[1] is not None:
+            # A traceback's last line may quote a value; the place and the class are enough to find the fault.
+            error = record.exc_info[1]
+            trace = error.__traceback__
+            while trace is not None and trace.tb_next is not None:
+                trace = trace.tb_next
+            place = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 2)[-1]}:{trace.tb_lineno}" if trace else "?"
+            text += f" error={type(error).__name__} at={place}"
+        return f"{stamp} {record.levelname.lower()} {record.name} {text}"
+
+
+def configure(level: str = "INFO") -> None:
+    """Send every logger of this process to standard error in our form."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_KeyValue())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+
+
+def fields(event: str, **values: object) -> str:
+    """`fields("stored", listener="a b")` -> `stored listener="a b"`."""
+    parts = [event]
+    for key, value in values.items():
+        text = str(value)
+        parts.append(f'{key}="{text}"' if " " in text or not text else f"{key}={text}")
+    return " ".join(parts)

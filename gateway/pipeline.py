@@ -1,0 +1,184 @@
+"""The four stages of one object, on one screen: receive, decide, transform, deliver.
+
+    accept    bytes of a peer, in the spool's incoming folder  ->  framed, identified, decided, durable
+    prepare   one leased job                                   ->  an Outgoing: plan finished, nothing sent yet
+    (deliver) gateway/deliver sends an Outgoing and turns the answer into an Outcome
+
+Rules of this file
+* `accept` returns only after the writer has committed; whoever called it may then, and only then, answer 0x0000.
+* `prepare` either finishes the whole edit plan or raises HoldObject: not one byte of a half-made object can leave.
+* A decision is pinned: `prepare` uses the rules, and checks the keys, that the object was received under.
+* It knows no protocol. What a C-STORE answers to an error stands in receive/dimse.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from msgspec.structs import replace as changed
+
+from gateway.decide.routes import decide
+from gateway.errors import HoldObject, RefuseObject
+from gateway.model import Decision, Identity, Instance, Job, Origin, Verdict
+from gateway.rulebook import Deidentification, Rulebook, Ruleset
+from gateway.store.spool import Incoming, Spool
+from gateway.writer.client import WriterClient
+from gateway.writer.messages import Committed
+from transforms.dataset import convert, framing, syntax, values
+from transforms.dataset.framing import Index
+from transforms.deidentify.engine import deidentify
+from transforms.errors import BadFraming, TransformError
+from transforms.source import ByteSource
+
+FRESH = 60.0  # seconds; what has lain longer is read whole and compared before it leaves (spool rot)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a peer said it would send, before it sent it (C-STORE-RQ, a part's Content-Type)."""
+
+    sop_class: str
+    sop_instance: str
+    syntax: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An object ready to leave: every byte of it is decided."""
+
+    job: Job
+    source: ByteSource
+    syntax: str
+    identity: Identity
+    steps: tuple[str, ...] = ()
+    anonymized: bool = False
+
+
+class ObjectFacts:
+    """What the rules may ask of one object (the `Facts` of gateway/decide)."""
+
+    def __init__(self, origin: Origin, source: ByteSource, index: Index) -> None:
+        self.listener = origin.listener
+        self.called_ae = origin.called_ae
+        self.calling_ae = origin.calling_ae
+        self.subject = origin.subject
+        self._source = source
+        self._index = index
+
+    def get(self, path: str) -> tuple[str, ...] | None:
+        """The values at a path; None where it is missing, () where it is empty."""
+        return values.read_path(self._source, self._index, path)
+
+
+def accept(
+    incoming: Incoming,
+    claim: Claim,
+    origin: Origin,
+    ruleset: Ruleset,
+    writer: WriterClient,
+    on_bad_framing: Literal["refuse", "hold"] = "refuse",
+) -> Committed:
+    """Make one received object durable and decided. The caller aborts `incoming` where this raises.
+
+    Raises RefuseObject (nothing is stored) or StorageFailed (nothing may be promised).
+    """
+    incoming.flush()
+    source = incoming.source()
+    identity = Identity(claim.sop_class, claim.sop_instance)
+    try:
+        index = framing.check(source, claim.syntax)
+        identity = _identified(claim, values.identity(source, index))
+        decision = _decided(ruleset, ObjectFacts(origin, source, index))
+    except BadFraming as error:
+        if on_bad_framing == "refuse":
+            raise RefuseObject(error.reason, 0xC000, f"data set does not frame: {error.reason}") from error
+        decision = Decision(Verdict.HOLD, "", error.reason, rules_hash=ruleset.digest)
+    except TransformError as error:
+        decision = Decision(Verdict.HOLD, "", error.reason, rules_hash=ruleset.digest)
+    stored = incoming.seal()
+    return writer.received(Instance(identity, origin, stored, claim.syntax, time.time(), decision))
+
+
+def _identified(claim: Claim, found: dict[str, str]) -> Identity:
+    """The object's own identity, which must be what the peer announced (PS3.4 B.2.3: 0xA900)."""
+    if found.get("SOPClassUID") != claim.sop_class:
+        raise RefuseObject("sop-class-mismatch", 0xA900, "SOP Class UID differs between command and data set")
+    if found.get("SOPInstanceUID") != claim.sop_instance:
+        raise RefuseObject("sop-instance-mismatch", 0xA900, "SOP Instance UID differs between command and data set")
+    return Identity(
+        claim.sop_class,
+        claim.sop_instance,
+        study=found.get("StudyInstanceUID", ""),
+        series=found.get("SeriesInstanceUID", ""),
+        patient_id=found.get("PatientID", ""),
+        modality=found.get("Modality", ""),
+    )
+
+
+def _decided(ruleset: Ruleset, facts: ObjectFacts) -> Decision:
+    """The rules' word, pinned to this ruleset and its keys."""
+    decision = decide(ruleset.rules, facts)
+    return changed(decision, rules_hash=ruleset.digest, key_ids=ruleset.key_ids(decision.route))
+
+
+def redecide(instance: Instance, spool: Spool, ruleset: Ruleset) -> Decision:
+    """Match a held instance anew, under the rules as they are now. Raises HoldObject where its bytes do not frame."""
+    with spool.open(instance.stored) as source:
+        try:
+            return _decided(ruleset, ObjectFacts(instance.origin, source, framing.check(source, instance.syntax)))
+        except TransformError as error:
+            raise HoldObject(error.reason, error.detail) from error
+
+
+@contextmanager
+def prepare(job: Job, spool: Spool, rulebook: Rulebook) -> Iterator[Outgoing]:
+    """Run the steps of the job's route over its object. Raises HoldObject; what it yields is complete."""
+    instance = job.instance
+    decision = instance.decision
+    ruleset = rulebook.get(decision.rules_hash)
+    route = ruleset.routes.get(decision.route)
+    if route is None:
+        raise HoldObject("route-gone", "the route this object was decided for is not in its rules")
+    if ruleset.key_ids(decision.route) != decision.key_ids:
+        raise HoldObject("key-changed", "a key of this route is not the one the object was received under")
+    if time.time() - instance.received > FRESH:
+        spool.verify(instance.stored)
+    with spool.open(instance.stored) as spooled:
+        outgoing = Outgoing(job, spooled, instance.syntax, instance.identity)
+        for step in route.steps:
+            if step.deidentify:
+                outgoing = _deidentified(outgoing, ruleset.deidentifications[step.deidentify], spool)
+        yield outgoing
+
+
+def _deidentified(outgoing: Outgoing, how: Deidentification, spool: Spool) -> Outgoing:
+    """PS3.15 Annex E over one object; the walk reads little endian, so others are converted first."""
+    try:
+        source, uid = _little_endian(outgoing.source, outgoing.syntax, spool)
+        done = deidentify(source, uid, how.table, how.context)
+    except TransformError as error:
+        raise HoldObject(error.reason, error.detail) from error
+    identity = Identity(
+        done.sop_class, done.sop_instance, done.study, done.series, done.patient_id, outgoing.identity.modality
+    )
+    return replace(
+        outgoing,
+        source=done.plan,
+        syntax=uid,
+        identity=identity,
+        steps=(*outgoing.steps, *done.steps),
+        anonymized=True,
+    )
+
+
+def _little_endian(source: ByteSource, uid: str, spool: Spool) -> tuple[ByteSource, str]:
+    known = syntax.lookup(uid)
+    if known.deflated:
+        return spool.scratch(convert.inflate(source)), syntax.EXPLICIT_LE
+    if not known.little_endian:
+        return convert.to_explicit_le(source, uid), syntax.EXPLICIT_LE
+    return source, uid

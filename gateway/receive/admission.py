@@ -1,0 +1,162 @@
+"""A connection's way from TCP through the TLS handshake to its A-ASSOCIATE-RQ, without a thread.
+
+Rules of this file
+* One selector carries all of them; each has a total deadline (ARTIM, PS3.8 9.1.4), so that dripping bytes buys nothing.
+* A thread and its buffer are given only to a complete A-ASSOCIATE-RQ: a thousand silent sockets cost a thousand
+  small objects.
+* A refused handshake is the peer's fault and raises a security alert; a timeout is counted and logged.
+* It decides nothing about AE titles: receive/dimse.py does, once the request is parsed.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway.dimse.pdu import AssociateReader
+from gateway.errors import RefusePeer
+from gateway.logs import fields
+
+log = logging.getLogger("admission")
+
+# How OpenSSL's words translate into our codes; anything else is `tls-failed`.
+_TLS_REASONS = {
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "client-certificate-missing",
+    "CERTIFICATE_VERIFY_FAILED": "client-certificate-refused",
+    "UNSUPPORTED_PROTOCOL": "tls-version-refused",
+    "WRONG_VERSION_NUMBER": "not-tls",
+    "HTTP_REQUEST": "not-tls",
+    "WRONG_SSL_VERSION": "tls-version-refused",
+    "NO_SHARED_CIPHER": "tls-suite-refused",
+    "UNEXPECTED_EOF_WHILE_READING": "peer-gave-up",
+}
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One connection on its way in."""
+
+    sock: socket.socket
+    listener: str  # id in gateway.yaml
+    connection: int
+    address: str
+    deadline: float
+    reader: AssociateReader
+    handshaking: bool
+    request: bytes = field(default=b"", repr=False)
+
+
+class Admission:
+    """Carries arrivals on a selector that the worker owns and polls."""
+
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        established: Callable[[Arrival], None],
+        refused: Callable[[Arrival, RefusePeer], None],
+    ) -> None:
+        self._selector = selector
+        self._established = established
+        self._refused = refused
+        self._by_connection: dict[int, Arrival] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_connection)
+
+    def add(
+        self,
+        sock: socket.socket,
+        listener: str,
+        connection: int,
+        address: str,
+        context: ssl.SSLContext | None,
+        artim: float,
+        limit: int,
+    ) -> None:
+        """Begin with a freshly accepted socket; `artim` in seconds, `limit` in bytes of the A-ASSOCIATE-RQ."""
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None:
+            sock = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        arrival = Arrival(
+            sock, listener, connection, address, time.monotonic() + artim, AssociateReader(limit), context is not None
+        )
+        self._by_connection[connection] = arrival
+        self._selector.register(sock, selectors.EVENT_READ, arrival)
+
+    def ready(self, arrival: Arrival) -> None:
+        """The selector says that this arrival can go on."""
+        try:
+            if arrival.handshaking and not self._handshake(arrival):
+                return
+            self._read(arrival)
+        except RefusePeer as error:
+            self._drop(arrival, error)
+        except OSError as error:
+            self._drop(arrival, RefusePeer("connection-lost", type(error).__name__))
+
+    def expire(self) -> None:
+        """Close what has passed its deadline. Called at least once a second."""
+        now = time.monotonic()
+        for arrival in [a for a in self._by_connection.values() if a.deadline <= now]:
+            self._drop(arrival, RefusePeer("artim-expired", "no association request within the time allowed"))
+
+    def close(self) -> None:
+        """Drop all: the worker stops."""
+        for arrival in list(self._by_connection.values()):
+            self._drop(arrival, RefusePeer("shutting-down"))
+
+    def _handshake(self, arrival: Arrival) -> bool:
+        assert isinstance(arrival.sock, ssl.SSLSocket)
+        try:
+            arrival.sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self._selector.modify(arrival.sock, selectors.EVENT_READ, arrival)
+            return False
+        except ssl.SSLWantWriteError:
+            self._selector.modify(arrival.sock, selectors.EVENT_WRITE, arrival)
+            return False
+        except ssl.SSLError as error:
+            reason = _TLS_REASONS.get(error.reason or "", "tls-failed")
+            raise RefusePeer(reason, error.reason or "", security=True) from error
+        self._selector.modify(arrival.sock, selectors.EVENT_READ, arrival)
+        arrival.handshaking = False
+        return True
+
+    def _read(self, arrival: Arrival) -> None:
+        while True:
+            try:
+                data = arrival.sock.recv(arrival.reader.wanted)
+            except (ssl.SSLWantReadError, BlockingIOError):
+                return
+            except ssl.SSLWantWriteError:
+                self._selector.modify(arrival.sock, selectors.EVENT_WRITE, arrival)
+                return
+            except ssl.SSLError as error:
+                # With TLS 1.3 a missing client certificate shows only here.
+                reason = _TLS_REASONS.get(error.reason or "", "tls-failed")
+                raise RefusePeer(reason, error.reason or "", security=True) from error
+            if not data:
+                raise RefusePeer("peer-gave-up", "closed before its association request")
+            request = arrival.reader.feed(data)
+            if request is not None:
+                self._forget(arrival)
+                arrival.request = request
+                arrival.sock.setblocking(True)
+                self._established(arrival)
+                return
+
+    def _forget(self, arrival: Arrival) -> None:
+        self._selector.unregister(arrival.sock)
+        del self._by_connection[arrival.connection]
+
+    def _drop(self, arrival: Arrival, error: RefusePeer) -> None:
+        self._forget(arrival)
+        log.info(fields("refused", reason=error.reason, listener=arrival.listener, address=arrival.address))
+        arrival.sock.close()
+        self._refused(arrival, error)

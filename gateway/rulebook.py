@@ -1,0 +1,98 @@
+"""The rules as they were when an object was decided: kept by hash, compiled once, never mixed.
+
+Rules of this file
+* A decision pins the hash of the configuration, which config/kept.py keeps; what is decided is done under it.
+* A key is pinned by its id, a keyed digest of nothing secret. Under another key an object would get other pseudonyms,
+  so it is held, not sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from gateway.config.kept import keep, kept
+from gateway.config.load import load
+from gateway.config.schema import Config, Route
+from gateway.config.secrets import resolve
+from gateway.decide.check import problems as rule_problems
+from gateway.decide.routes import Rules, compile_rules
+from gateway.errors import GatewayError, HoldObject
+from transforms.deidentify.engine import Context
+from transforms.deidentify.profile import ActionTable, compile_profile
+from transforms.errors import TransformError
+
+
+@dataclass(frozen=True, slots=True)
+class Deidentification:
+    """One `deidentify:` block, ready to run."""
+
+    table: ActionTable
+    context: Context
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """One configuration, compiled."""
+
+    digest: str
+    config: Config
+    rules: Rules
+    deidentifications: dict[str, Deidentification]
+    routes: dict[str, Route]
+
+    def key_ids(self, route: str) -> tuple[str, ...]:
+        """One id per step of the route, "" where the step has no key."""
+        found = self.routes.get(route)
+        return tuple(
+            self.deidentifications[step.deidentify].key_id if step.deidentify else ""
+            for step in (found.steps if found else ())
+        )
+
+
+def take(file: Path) -> tuple[Config, str]:
+    """Load gateway.yaml and keep it by its hash. Raises ConfigRefused with every problem of the file."""
+    config = load(file, also=(rule_problems,))
+    return config, keep(config)
+
+
+def compile_ruleset(config: Config, digest: str) -> Ruleset:
+    """Compile rules and profiles and read the keys. Raises ConfigRefused or GatewayError, naming no secret."""
+    ready = {}
+    for name, block in config.deidentify.items():
+        key = resolve(block.key)
+        project = block.project or name
+        try:
+            table = compile_profile(block.profile, block.options, block.override)
+        except TransformError as error:
+            raise GatewayError(error.reason, f"deidentify {name}: {error.detail}") from error
+        ready[name] = Deidentification(
+            table=table,
+            context=Context(key=key, project=project),
+            key_id=hmac.new(key, b"dicom-gateway key id", hashlib.sha256).hexdigest()[:16],
+        )
+    return Ruleset(digest, config, compile_rules(config), ready, {route.id: route for route in config.routes})
+
+
+class Rulebook:
+    """Every ruleset this worker has needed, by hash. Safe to use from many threads."""
+
+    def __init__(self, state: Path, current: Ruleset) -> None:
+        self._state = state
+        self._known = {current.digest: current}
+        self._lock = Lock()
+        self.current = current
+
+    def get(self, digest: str) -> Ruleset:
+        """The ruleset of that hash. Raises HoldObject where it is gone: nothing is sent under other rules."""
+        with self._lock:
+            if digest not in self._known:
+                try:
+                    self._known[digest] = compile_ruleset(kept(self._state, digest), digest)
+                except (OSError, ValueError, GatewayError) as error:
+                    raise HoldObject("rules-gone", "the rules this object was decided under cannot be used") from error
+            return self._known[digest]
