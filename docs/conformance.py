@@ -1,0 +1,141 @@
+"""Writes the tables of conformance.md from what the product negotiates. A test holds both together.
+
+    .venv/bin/python docs/conformance.py          rewrites docs/conformance.md
+
+Only what stands between `<!-- table: NAME -->` and `<!-- end -->` is written here; the rest is prose for people.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from gateway.config.schema import DimseDestination, DimseLimits, DimseListener
+from gateway.dimse.negotiation import AcceptancePolicy
+from gateway.dimse.status import Disposition, meaning
+from gateway.dimse.uids import (
+    APPLICATION_CONTEXT,
+    STORABLE_SYNTAXES,
+    STORAGE_CLASSES,
+    UNSTORABLE_SYNTAXES,
+    VERIFICATION,
+    name_of,
+)
+from profiles.tls.bcp195 import PROFILES
+from transforms.dataset.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+
+DOCUMENT = Path(__file__).resolve().with_suffix(".md")
+BLOCK = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
+
+
+def order(uid: str) -> tuple[int, ...]:
+    """UIDs in the order of their numbers."""
+    return tuple(int(part) for part in uid.split("."))
+
+
+def sop_classes() -> str:
+    """What an SCP of ours accepts with `accept: known`."""
+    policy = AcceptancePolicy()
+    taken = [uid for uid in sorted({VERIFICATION, *STORAGE_CLASSES}, key=order) if policy.takes(uid)]
+    return table(("SOP Class", "UID"), ((name_of(uid), f"`{uid}`") for uid in taken))
+
+
+def transfer_syntaxes() -> str:
+    """Syntaxes that are kept and passed on as they are."""
+    return table(("Transfer Syntax", "UID"), ((name_of(u), f"`{u}`") for u in sorted(STORABLE_SYNTAXES, key=order)))
+
+
+def refused_syntaxes() -> str:
+    """Syntaxes that no presentation context is accepted with."""
+    rows = ((name_of(u), f"`{u}`", why) for u, why in sorted(UNSTORABLE_SYNTAXES.items(), key=lambda r: order(r[0])))
+    return table(("Transfer Syntax", "UID", "Why not"), rows)
+
+
+def association() -> str:
+    """What A-ASSOCIATE says, and the limits of an association."""
+    limits, listener, destination = DimseLimits(), DimseListener(ae=("GATEWAY",), port=0), DimseDestination
+    fields = destination.model_fields
+    return table(
+        ("What", "Value", "Where it is set"),
+        (
+            ("Application context name", f"`{APPLICATION_CONTEXT}`", "fixed"),
+            ("Implementation class UID", f"`{IMPLEMENTATION_CLASS_UID}`", "fixed"),
+            ("Implementation version name", f"`{IMPLEMENTATION_VERSION_NAME}`", "fixed"),
+            ("Maximum PDU length announced, SCP", limits.max_pdu, "`limits.max_pdu`, `peers`"),
+            ("Maximum PDU length announced, SCU", fields["max_pdu"].default, "`max_pdu` of the destination"),
+            ("Longest A-ASSOCIATE-RQ", limits.associate_rq, "`limits.associate_rq`"),
+            ("ARTIM: connection, handshake and A-ASSOCIATE-RQ in all", f"{limits.artim:g} s", "`limits.artim`"),
+            ("One PDU in all", f"{limits.pdu_time:g} s", "`limits.pdu_time`"),
+            ("Idle association", f"{limits.idle:g} s", "`limits.idle`, `peers`"),
+            ("Associations, all peers together", limits.associations, "`limits.associations`"),
+            ("Associations of one peer", limits.associations_per_peer, "`limits.associations_per_peer`"),
+            ("Largest data set", f"{limits.object_size} bytes", "`limits.object_size`"),
+            ("SOP classes", listener.accept, "`accept`, `extra_sop_classes`"),
+            ("Asynchronous operations", "1 performed, 1 invoked", "fixed"),
+            ("SCU answers awaited", f"{fields['timeout'].default:g} s", "`timeout` of the destination"),
+        ),
+    )
+
+
+def statuses() -> str:
+    """What a destination's C-STORE status does, all 65,536 of them in runs."""
+    rows: list[list[object]] = []
+    for status in range(0x10000):
+        found = meaning(status)
+        if rows and rows[-1][2] == found:
+            rows[-1][1] = status
+        else:
+            rows.append([status, status, found])
+    words = {
+        Disposition.DELIVERED: "delivered",
+        Disposition.WARNING: "delivered, with the warning noted",
+        Disposition.RETRY: "tried again, counted",
+        Disposition.REFUSED: "held",
+    }
+    return table(
+        ("Status", "What becomes of the object", "Reason"),
+        ((f"{a:04X}" if a == b else f"{a:04X} to {b:04X}", words[m.disposition], f"`{m.reason}`") for a, b, m in rows),
+    )
+
+
+def tls() -> str:
+    """The profiles of PS3.15 Annex B, with their suites."""
+    return table(
+        ("`profile`", "PS3.15", "Versions", "Suites offered", "Certificates"),
+        (
+            (
+                f"`{p.name}`",
+                f"{p.section}, {p.title}",
+                ", ".join(version.value for version in p.versions),
+                "<br>".join(f"{suite.iana}" for suite in p.suites),
+                f"RSA >= {p.rsa_bits} bits, EC >= {p.ec_bits} bits, {', '.join(sorted(p.hashes))}",
+            )
+            for p in PROFILES.values()
+        ),
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "association": association,
+    "sop-classes": sop_classes,
+    "transfer-syntaxes": transfer_syntaxes,
+    "refused-syntaxes": refused_syntaxes,
+    "statuses": statuses,
+    "tls": tls,
+}
+
+
+def rendered(text: str) -> str:
+    """The document with its tables as the product is now. Raises KeyError on a table that no one makes."""
+    return BLOCK.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", text)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(rendered(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
