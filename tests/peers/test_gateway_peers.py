@@ -18,7 +18,7 @@ import pytest
 
 from tests.system.harness import RULES, Gateway, Sink, Site, free_port, wait_for
 from tests.system.senders import ct
-from transforms.dataset import framing, part10, syntax
+from transforms.dataset import framing, part10, syntax, values
 from transforms.errors import TransformError
 from transforms.source import BytesSource
 
@@ -100,15 +100,15 @@ def test_every_readable_object_passes_identically(passing, corpus_files: list[Pa
         except TransformError:
             refused += 1
             continue
-        from transforms.dataset import values
-
         identity = values.identity(body, index)
         uid = identity.get("SOPInstanceUID", "")
         known = syntax.lookup(found.syntax)
         announced = (found.sop_class, found.sop_instance)  # what is sent in the command; another data set is refused
         if announced != (identity.get("SOPClassUID"), uid) or uid in expected or not known.storable:
             continue
-        expected[uid] = hashlib.sha256(data[found.offset :]).hexdigest()
+        sent = data[found.offset :]
+        sent += b"\0" * (len(sent) % 2)  # an odd deflated stream gets its padding on the wire (PS3.5 A.5)
+        expected[uid] = hashlib.sha256(sent).hexdigest()
         good.append(path)
     assert len(good) > 50
     lines = tmp_path / "files"
