@@ -12,6 +12,7 @@ Rules of this file
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import resource
@@ -90,6 +91,8 @@ class Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor gets it too, and tells us
         self._selector.register(wake_read, selectors.EVENT_READ, None)
         self._selector.register(self._control, selectors.EVENT_READ, self._control)
+        gc.collect()
+        gc.freeze()  # code and tables are no garbage: the collector need not look through them again and again
         self._tell(Word.READY)
         log.info(fields("worker-ready", rules=self.rulebook.current.digest[:12]))
         while not self._draining.is_set():

@@ -8,14 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from gateway.config.load import load
-from gateway.config.schema import Config
-from gateway.decide.check import problems as rule_problems
 from gateway.errors import ConfigRefused
+
+if TYPE_CHECKING:
+    from gateway.config.schema import Config
 
 ConfigOption = Annotated[
     Path,
@@ -28,6 +28,10 @@ DEFAULT_CONFIG = Path("gateway.yaml")
 
 def loaded(file: Path) -> Config:
     """The configuration, or exit 2 with every problem of the file."""
+    # Here, and not above: half of the commands need no rule file, and should not wait for what reads it
+    from gateway.config.load import load
+    from gateway.decide.check import problems as rule_problems
+
     try:
         return load(file, also=(rule_problems,))
     except ConfigRefused as error:

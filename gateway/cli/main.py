@@ -1,33 +1,55 @@
-"""The command `dicom-gateway`: one file a command, each mounted here."""
+"""The command `dicom-gateway`: one file a command, each mounted here.
+
+Only the module of the command that is called is imported: `deid` on one file is not to wait for the server's code.
+"""
 
 from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Final
 
 import typer
 
 from gateway import __version__
-from gateway.cli import audit, cases, certs, check, deid, echo, explain, held, send, serve, status
 
-app = typer.Typer(
-    help="A TLS-terminating DICOM gateway: receive, route, de-identify (PS3.15), forward, and audit all of it.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,  # a traceback's locals may hold a patient
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(serve.serve)
-app.command()(check.check)
-app.command("test")(cases.run_cases)
-app.command()(explain.explain)
-app.command()(deid.deid)
-app.command()(send.send)
-app.command()(echo.echo)
-app.command()(status.status)
-app.add_typer(held.app, name="held")
-app.add_typer(audit.app, name="audit")
-app.add_typer(certs.app, name="certs")
+# command -> module in gateway.cli, and what of it: a function, or a Typer of sub-commands called `app`
+COMMANDS: Final = {
+    "serve": ("serve", "serve"),
+    "check": ("check", "check"),
+    "test": ("cases", "run_cases"),
+    "explain": ("explain", "explain"),
+    "deid": ("deid", "deid"),
+    "send": ("send", "send"),
+    "echo": ("echo", "echo"),
+    "status": ("status", "status"),
+    "held": ("held", "app"),
+    "audit": ("audit", "app"),
+    "certs": ("certs", "app"),
+}
 
 
-@app.command()
+def command_line(called: str = "") -> typer.Typer:
+    """The application; only with the command that is called, where that is one of ours."""
+    app = typer.Typer(
+        help="A TLS-terminating DICOM gateway: receive, route, de-identify (PS3.15), forward, and audit all of it.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,  # a traceback's locals may hold a patient
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(lambda: None)  # a single command stays a sub-command
+    for name in [called] if called in COMMANDS else COMMANDS:
+        module, attribute = COMMANDS[name]
+        found = getattr(import_module(f"gateway.cli.{module}"), attribute)
+        if attribute == "app":
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    app.command()(version)
+    return app
+
+
 def version() -> None:
     """Print the version."""
     print(__version__)
@@ -35,4 +57,4 @@ def version() -> None:
 
 def run() -> None:
     """Entry point of the console script."""
-    app()
+    command_line(sys.argv[1] if len(sys.argv) > 1 else "")()

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import logging
 import os
 import resource
@@ -147,6 +148,8 @@ class Process:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._selector.register(server, selectors.EVENT_READ, "accept")
+        gc.collect()
+        gc.freeze()  # code and compiled statements are no garbage: the collector need not look through them again
         self._selector.register(wake_read, selectors.EVENT_READ, "wake")
         self._selector.register(0, selectors.EVENT_READ, "supervisor")
         log.info("writer-ready")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.deid_file import read_profile
-from gateway.cli.main import app
+from gateway.cli.main import command_line
 from gateway.errors import GatewayError
 from tests.unit.deidentify.building import CT, Elements, encode, image
 from transforms.dataset import part10
@@ -37,7 +37,7 @@ def key(tmp_path: Path) -> Path:
 
 
 def deid(key: Path, out: Path, *arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["deid", "--key-file", str(key), "--out", str(out), *map(str, arguments)])
+    done = CliRunner().invoke(command_line("deid"), ["deid", "--key-file", str(key), "--out", str(out), *map(str, arguments)])
     return done.exit_code, done.output
 
 
