@@ -38,6 +38,7 @@ class Connection:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray(max(BUFFER, HEADER.size + max(limits.max_pdu, limits.associate_pdu)))
         self._view = memoryview(self._buffer)
+        self._timeout = -1.0  # that the socket has now
         self._start = 0  # of what has come and was not read
         self._end = 0
 
@@ -103,16 +104,16 @@ class Connection:
         """One recv into the free part of the buffer."""
         if self._start == self._end:
             self._start = self._end = 0
-        left = deadline - self._clock()
-        if left <= 0:
-            raise RefusePeer(late)
         try:
-            if self._tcp and _QUICKACK is not None:
-                self.sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-            self.sock.settimeout(left)
-            got = self.sock.recv_into(self._view[self._end :])
-        except TimeoutError as error:
-            raise RefusePeer(late) from error
+            got = -1
+            while got < 0:
+                self._patience(deadline, late)
+                if self._tcp and _QUICKACK is not None:
+                    self.sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+                try:
+                    got = self.sock.recv_into(self._view[self._end :])
+                except TimeoutError:
+                    pass  # of the socket; the deadline may be later
         except ssl.SSLError as error:
             raise RefusePeer("connection-lost", f"TLS: {error.reason or type(error).__name__}") from error
         except OSError as error:
@@ -121,23 +122,29 @@ class Connection:
             raise RefusePeer("connection-lost", "closed by the peer")
         self._end += got
 
+    def _patience(self, deadline: float, late: str) -> None:
+        """Let the next call wait until about the deadline. Raises RefusePeer(late) when that has passed.
+
+        The timeout is set only where it is off by much: setting it costs a system call and the interpreter's lock.
+        """
+        left = deadline - self._clock()
+        if left <= 0:
+            raise RefusePeer(late)
+        if not left * 0.5 <= self._timeout <= left * 1.05:
+            self.sock.settimeout(left)
+            self._timeout = left
+
     def send(self, data: bytes | memoryview) -> None:
         """All of `data`, within `limits.pdu_time` in all."""
         deadline = self._clock() + self.limits.pdu_time
+        view = memoryview(data)
         try:
-            if not self._tls:
-                self.sock.settimeout(self.limits.pdu_time)
-                self.sock.sendall(data)  # its timeout is a total
-                return
-            view = memoryview(data)
-            while view:  # an SSLSocket takes one record a call, and its timeout is per call
-                left = deadline - self._clock()
-                if left <= 0:
-                    raise RefusePeer("send-timeout")
-                self.sock.settimeout(left)
-                view = view[self.sock.send(view) :]
-        except TimeoutError as error:
-            raise RefusePeer("send-timeout") from error
+            while view:  # one call takes one TLS record, or what the kernel has room for
+                self._patience(deadline, "send-timeout")
+                try:
+                    view = view[self.sock.send(view) :]
+                except TimeoutError:
+                    pass  # of the socket; the deadline may be later
         except ssl.SSLError as error:
             raise RefusePeer("connection-lost", f"TLS: {error.reason or type(error).__name__}") from error
         except OSError as error:
@@ -149,10 +156,10 @@ class Connection:
             self.send(header + body)
             return
         try:
-            self.sock.settimeout(self.limits.pdu_time)
+            self._patience(self._clock() + self.limits.pdu_time, "send-timeout")
             sent = self.sock.sendmsg((header, body))
-        except TimeoutError as error:
-            raise RefusePeer("send-timeout") from error
+        except TimeoutError:
+            sent = 0  # `send` has a deadline of its own
         except OSError as error:
             raise RefusePeer("connection-lost", type(error).__name__) from error
         if sent < len(header) + len(body):

@@ -103,7 +103,6 @@ class Incoming:
 
     def write(self, chunk: memoryview | bytes) -> None:
         """More bytes of the data set. Raises StorageFailed."""
-        self._digest.update(chunk)
         size = len(chunk)
         if self._fill + size > _BUFFER:
             self.flush()
@@ -152,6 +151,9 @@ class Incoming:
             pass  # swept at the next start
 
     def _put(self, view: memoryview) -> None:
+        # Hashed here, a buffer at a time: hashing a fragment hands the interpreter's lock to another thread each time
+        own = max(0, self._offset - self._flushed)  # our File Meta is not part of what came
+        self._digest.update(view[own:])
         try:
             while view:
                 written = os.write(self._descriptor, view)
