@@ -90,7 +90,19 @@ _NEEDED = select(instances.c.spool).where(
 )
 _SETTING = select(meta.c.value).where(meta.c.key == bindparam("name"))
 _POSTED = select(outbox.c.seq, outbox.c.message).order_by(outbox.c.seq)
+_SET = update(meta).where(meta.c.key == bindparam("name")).values(value=bindparam("to_value"))
+_TAKEN = outbox.delete().where(outbox.c.seq <= bindparam("upto"))
+_WAKE = (
+    update(deliveries)
+    .where(
+        deliveries.c.destination == bindparam("there"),
+        deliveries.c.state == DeliveryState.WAITING.value,
+        deliveries.c.attempts == 0,
+    )
+    .values(next_try=bindparam("to_next_try"), reason="")
+)
 
+_POST = insert(outbox)
 _INSERT_INSTANCE = insert(instances)
 _INSERT_DELIVERY = insert(deliveries)
 _SETTLE = (
@@ -229,15 +241,7 @@ class Transaction:
 
     def wake(self, destination: str, now: float) -> None:
         """The destination is back: what waited only for it may go at once."""
-        self._do(
-            update(deliveries)
-            .where(
-                deliveries.c.destination == destination,
-                deliveries.c.state == DeliveryState.WAITING.value,
-                deliveries.c.attempts == 0,
-            )
-            .values(next_try=now, reason="")
-        )
+        self._do(_WAKE, {"there": destination, "to_next_try": now})
 
     def confirmed(self, row: Row, outcome: Outcome, now: float) -> DeliveryState:
         """The destination has it."""
@@ -345,14 +349,14 @@ class Transaction:
 
     def set(self, key: str, value: str) -> None:
         """Write a value of the meta table."""
-        if self._do(update(meta).where(meta.c.key == key).values(value=value)).rowcount == 0:
+        if self._do(_SET, {"name": key, "to_value": value}).rowcount == 0:
             self._do(insert(meta).values(key=key, value=value))
 
     def post(self, messages: Iterable[tuple[int, bytes]]) -> None:
         """Audit messages into the outbox, with their numbers."""
         rows = [{"seq": seq, "message": message} for seq, message in messages]
         if rows:
-            self._do(insert(outbox), rows)
+            self._do(_POST, rows)
 
     def posted(self) -> list[tuple[int, bytes]]:
         """The outbox in order."""
@@ -360,7 +364,7 @@ class Transaction:
 
     def taken(self, upto: int) -> None:
         """The trail has them."""
-        self._do(outbox.delete().where(outbox.c.seq <= upto))
+        self._do(_TAKEN, {"upto": upto})
 
 
 def _row(row: Any) -> Row:

@@ -72,6 +72,7 @@ log = logging.getLogger("writer")
 GRACE = 5.0  # seconds a worker has to come back to a new writer before its leases are taken back
 SWEEP_EVERY = 600.0  # seconds between two looks for orphans
 SWEEP_STEP = 256  # files a turn
+APPEND_EVERY = 0.1  # seconds the outbox gathers before it goes into the trail: one transaction for many
 TRY_AUDIT_EVERY = 1.0  # seconds between two tries where the disk is full
 _OF_THE_REQUEST = (IntegrityError, DataError, ProgrammingError)  # the database is well; what it was told is not
 
@@ -181,11 +182,12 @@ class Process:
 
     def _pause(self) -> float:
         """Until the next retry is due, at most a second."""
+        longest = min(1.0, max(0.005, self._try_audit - time.monotonic())) if self._owed else 1.0
         if not self._dispatch.workers:
-            return 1.0
+            return longest
         now = time.time()
         due = [max(d.look_at, d.down_until) for d in self._dispatch.destinations.values()]
-        return min(1.0, max(0.005, min(due, default=now + 1) - now))
+        return min(longest, max(0.005, min(due, default=now + 1) - now))
 
     def _accept(self, server: socket.socket) -> None:
         try:
@@ -354,6 +356,7 @@ class Process:
             self._owed = True
         if self._owed and time.monotonic() >= self._try_audit:
             self._append()
+            self._try_audit = max(self._try_audit, time.monotonic() + APPEND_EVERY)
 
     def _old_files(self) -> list[str]:
         """Every now and then all files of the spool that have lain for long, some of them each turn."""
@@ -403,6 +406,7 @@ class Process:
             desk.effects.events.append(ApplicationStopped(when=time.time(), aes=aes))
             tx.set("running", "0")
             self._post(tx, desk.effects)
+        self._try_audit = 0.0
         self._after(desk.effects)
         self._remover.close()
         self._trail.close()
