@@ -3,7 +3,7 @@
 Rules of this file
 * A state changes only by transitions.py. Nothing is deleted: an instance that is done is a row that says so.
 * Methods say what they found, never what to do about it; events and dispatching are gateway/writer's.
-* Statements are made once (above the class): building one costs ten times what running it does.
+* Statements are made once (above the class), and those that run for every object are prepared (prepared.py).
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Update, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnDefault, Connection, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from gateway.model import DeliveryState, Instance, InstanceState, Job, Outcome
+from gateway.store.prepared import Cursor, Prepared
 from gateway.store.schema import associations, deliveries, instances, meta, outbox
 from gateway.store.transitions import Cause, after
 
@@ -50,21 +51,23 @@ class Row(NamedTuple):
 
 
 _ROW = select(*(deliveries.c[name] for name in Row._fields))
-_ONE = _ROW.where(deliveries.c.id == bindparam("number"))
-_SIBLINGS = _ROW.where(deliveries.c.instance == bindparam("number"))
+_ONE = Prepared(_ROW.where(deliveries.c.id == bindparam("number")))
+_SIBLINGS = Prepared(_ROW.where(deliveries.c.instance == bindparam("number")))
 _LEASED_TO = _ROW.where(deliveries.c.worker == bindparam("worker"), deliveries.c.state == DeliveryState.SENDING.value)
 _LEASING = select(deliveries.c.worker).where(deliveries.c.state == DeliveryState.SENDING.value).distinct()
-_STATES = select(deliveries.c.state).where(deliveries.c.instance == bindparam("number")).distinct()
-_KNOWN = select(instances.c.id, instances.c.sha256, instances.c.state, instances.c.spool, instances.c.value).where(
-    instances.c.sop_instance == bindparam("uid")
+_STATES = Prepared(select(deliveries.c.state).where(deliveries.c.instance == bindparam("number")).distinct())
+_KNOWN = Prepared(
+    select(instances.c.id, instances.c.sha256, instances.c.state, instances.c.spool, instances.c.value).where(
+        instances.c.sop_instance == bindparam("uid")
+    )
 )
-_INSTANCE = select(instances.c.value, instances.c.state).where(instances.c.id == bindparam("number"))
-_SEEN = (
+_INSTANCE = Prepared(select(instances.c.value, instances.c.state).where(instances.c.id == bindparam("number")))
+_SEEN = Prepared(
     select(instances.c.id)
     .where(instances.c.association == bindparam("association"), instances.c.study == bindparam("study"))
     .limit(1)
 )
-_TOOK_STUDY = (
+_TOOK_STUDY = Prepared(
     select(deliveries.c.id)
     .where(deliveries.c.association == bindparam("association"), deliveries.c.sent_study == bindparam("study"))
     .limit(1)
@@ -82,17 +85,19 @@ _DUE = (
     .order_by(deliveries.c.id)
     .limit(bindparam("most"))
 )
-_NEXT_DUE = select(func.min(deliveries.c.next_try)).where(_WAITING)
-_ASSOCIATION = select(associations.c.kind, associations.c.value).where(associations.c.id == bindparam("number"))
+_NEXT_DUE = Prepared(select(func.min(deliveries.c.next_try)).where(_WAITING))
+_ASSOCIATION = Prepared(
+    select(associations.c.kind, associations.c.value).where(associations.c.id == bindparam("number"))
+)
 _NEEDED = select(instances.c.spool).where(
     instances.c.spool.in_(bindparam("names", expanding=True)),
     instances.c.state.in_([InstanceState.ACTIVE.value, InstanceState.HELD.value]),
 )
-_SETTING = select(meta.c.value).where(meta.c.key == bindparam("name"))
-_POSTED = select(outbox.c.seq, outbox.c.message).order_by(outbox.c.seq)
-_SET = update(meta).where(meta.c.key == bindparam("name")).values(value=bindparam("to_value"))
-_TAKEN = outbox.delete().where(outbox.c.seq <= bindparam("upto"))
-_WAKE = (
+_SETTING = Prepared(select(meta.c.value).where(meta.c.key == bindparam("name")))
+_POSTED = Prepared(select(outbox.c.seq, outbox.c.message).order_by(outbox.c.seq))
+_SET = Prepared(update(meta).where(meta.c.key == bindparam("name")).values(value=bindparam("to_value")))
+_TAKEN = Prepared(outbox.delete().where(outbox.c.seq <= bindparam("upto")))
+_WAKE = Prepared(
     update(deliveries)
     .where(
         deliveries.c.destination == bindparam("there"),
@@ -103,9 +108,14 @@ _WAKE = (
 )
 
 _POST = insert(outbox)
-_INSERT_INSTANCE = insert(instances)
-_INSERT_DELIVERY = insert(deliveries)
-_SETTLE = (
+_INSERT_INSTANCE = Prepared(insert(instances), [column.name for column in instances.c if column.name != "id"])
+_NEW_DELIVERY: dict[str, Any] = {
+    column.name: column.default.arg if isinstance(column.default, ColumnDefault) else None
+    for column in deliveries.c
+    if column.name != "id"
+}
+_INSERT_DELIVERY = Prepared(insert(deliveries), list(_NEW_DELIVERY))
+_SETTLE = Prepared(
     update(instances)
     .where(instances.c.id == bindparam("number"))
     .values(state=bindparam("to_state"), reason=bindparam("to_reason"))
@@ -123,10 +133,10 @@ _LEASE = (
 
 
 @cache
-def _changing(names: tuple[str, ...]) -> Update:
+def _changing(names: tuple[str, ...]) -> Prepared:
     """One delivery gets new values in these columns (a handful of combinations)."""
     values: dict[str, Any] = {name: bindparam(f"to_{name}") for name in names}
-    return update(deliveries).where(deliveries.c.id == bindparam("number")).values(values)
+    return Prepared(update(deliveries).where(deliveries.c.id == bindparam("number")).values(values))
 
 
 class Transaction:
@@ -134,19 +144,20 @@ class Transaction:
 
     def __init__(self, connection: Connection) -> None:
         self._do = connection.execute
+        self._fast = Cursor(connection)
 
     def known(self, sop_instance: str) -> list[Known]:
         """What is there under this SOP Instance UID."""
-        return [Known(*row) for row in self._do(_KNOWN, {"uid": sop_instance})]
+        return [Known(*row) for row in self._fast.all(_KNOWN, uid=sop_instance)]
 
     def study_seen(self, association: str, study: str) -> bool:
         """Whether this association has brought an instance of this study before."""
-        return self._do(_SEEN, {"association": association, "study": study}).first() is not None
+        return self._fast.first(_SEEN, association=association, study=study) is not None
 
     def insert_instance(self, instance: Instance, state: InstanceState, reason: str) -> int:
         """A new instance; its number."""
         identity = instance.identity
-        result = self._do(
+        return self._fast.insert(
             _INSERT_INSTANCE,
             {
                 "sop_instance": identity.sop_instance,
@@ -162,7 +173,6 @@ class Transaction:
                 "value": _encode(instance),
             },
         )
-        return _key(result)
 
     def insert_delivery(
         self,
@@ -177,9 +187,10 @@ class Transaction:
     ) -> int:
         """A new delivery: leased to `worker`, or waiting until `next_try`; its number."""
         state = after(DeliveryState.WAITING, Cause.LEASED) if worker else DeliveryState.WAITING
-        result = self._do(
+        return self._fast.insert(
             _INSERT_DELIVERY,
-            {
+            _NEW_DELIVERY
+            | {
                 "instance": instance,
                 "destination": destination,
                 "study": study,
@@ -191,7 +202,6 @@ class Transaction:
                 "updated": now,
             },
         )
-        return _key(result)
 
     def due(self, destination: str, now: float, latest: float, most: int, without: Sequence[str] = ()) -> list[Job]:
         """What may be sent there now, the oldest first; not what belongs to the studies `without`.
@@ -208,8 +218,8 @@ class Transaction:
 
     def next_due(self, destination: str) -> float | None:
         """When the first waiting delivery may be sent; None where none waits."""
-        moment: float | None = self._do(_NEXT_DUE, {"destination": destination}).scalar()
-        return moment
+        found = self._fast.first(_NEXT_DUE, destination=destination)
+        return found[0] if found else None
 
     def lease(self, numbers: Sequence[int], worker: str, now: float) -> None:
         """Waiting deliveries become a worker's."""
@@ -218,7 +228,7 @@ class Transaction:
 
     def delivery(self, number: int) -> Row | None:
         """One delivery; None where there is none of that number."""
-        row = self._do(_ONE, {"number": number}).first()
+        row = self._fast.first(_ONE, number=number)
         return _row(row) if row else None
 
     def leased_to(self, worker: str) -> list[Row]:
@@ -236,12 +246,12 @@ class Transaction:
             values.setdefault("worker", "")
         values |= {"state": state.value, "updated": now}
         given = {f"to_{name}": value for name, value in values.items()}
-        self._do(_changing(tuple(sorted(values))), {"number": row.id, **given})
+        self._fast.change(_changing(tuple(sorted(values))), {"number": row.id, **given})
         return state
 
     def wake(self, destination: str, now: float) -> None:
         """The destination is back: what waited only for it may go at once."""
-        self._do(_WAKE, {"there": destination, "to_next_try": now})
+        self._fast.change(_WAKE, {"there": destination, "to_next_try": now})
 
     def confirmed(self, row: Row, outcome: Outcome, now: float) -> DeliveryState:
         """The destination has it."""
@@ -262,16 +272,16 @@ class Transaction:
 
     def states(self, instance: int) -> set[DeliveryState]:
         """The states that the deliveries of an instance are in."""
-        return {DeliveryState(state) for state in self._do(_STATES, {"number": instance}).scalars()}
+        return {DeliveryState(state) for (state,) in self._fast.all(_STATES, number=instance)}
 
     def settle(self, instance: int, state: InstanceState, reason: str = "") -> None:
         """The state of an instance as a whole."""
-        self._do(_SETTLE, {"number": instance, "to_state": state.value, "to_reason": reason})
+        self._fast.change(_SETTLE, {"number": instance, "to_state": state.value, "to_reason": reason})
 
     def instance(self, number: int) -> tuple[Instance, InstanceState] | None:
         """An instance and its state."""
-        row = self._do(_INSTANCE, {"number": number}).first()
-        return (_instance.decode(row.value), InstanceState(row.state)) if row else None
+        row = self._fast.first(_INSTANCE, number=number)
+        return (_instance.decode(row[0]), InstanceState(row[1])) if row else None
 
     def replace(self, number: int, instance: Instance) -> None:
         """An operator's release gives an instance a new decision."""
@@ -279,7 +289,7 @@ class Transaction:
 
     def deliveries_of(self, instance: int) -> list[Row]:
         """Every delivery of one instance."""
-        return [_row(row) for row in self._do(_SIBLINGS, {"number": instance})]
+        return [_row(row) for row in self._fast.all(_SIBLINGS, number=instance)]
 
     def open_association(self, number: str, kind: str, value: bytes, worker: str) -> None:
         """An association began. Telling it twice is no fault: a worker repeats after the writer was away."""
@@ -307,12 +317,12 @@ class Transaction:
 
     def association(self, number: str) -> tuple[str, bytes] | None:
         """(kind, value) of an association, open or not."""
-        row = self._do(_ASSOCIATION, {"number": number}).first()
-        return (row.kind, row.value) if row else None
+        row = self._fast.first(_ASSOCIATION, number=number)
+        return (row[0], row[1]) if row else None
 
     def study_taken(self, association: str, study: str) -> bool:
         """Whether this association has delivered an instance of this study (as it was sent) before."""
-        return self._do(_TOOK_STUDY, {"association": association, "study": study}).first() is not None
+        return self._fast.first(_TOOK_STUDY, association=association, study=study) is not None
 
     def brought(self, association: str) -> list[tuple[str, str, str, int]]:
         """(study, patient id, SOP class, number) that an inbound association stored."""
@@ -344,12 +354,12 @@ class Transaction:
 
     def setting(self, key: str) -> str | None:
         """A value of the meta table."""
-        value: str | None = self._do(_SETTING, {"name": key}).scalar()
-        return value
+        row = self._fast.first(_SETTING, name=key)
+        return row[0] if row else None
 
     def set(self, key: str, value: str) -> None:
         """Write a value of the meta table."""
-        if self._do(_SET, {"name": key, "to_value": value}).rowcount == 0:
+        if self._fast.change(_SET, {"name": key, "to_value": value}) == 0:
             self._do(insert(meta).values(key=key, value=value))
 
     def post(self, messages: Iterable[tuple[int, bytes]]) -> None:
@@ -360,16 +370,12 @@ class Transaction:
 
     def posted(self) -> list[tuple[int, bytes]]:
         """The outbox in order."""
-        return [(row.seq, row.message) for row in self._do(_POSTED)]
+        return [(row[0], row[1]) for row in self._fast.all(_POSTED)]
 
     def taken(self, upto: int) -> None:
         """The trail has them."""
-        self._do(_TAKEN, {"upto": upto})
+        self._fast.change(_TAKEN, {"upto": upto})
 
 
 def _row(row: Any) -> Row:
     return Row(row[0], row[1], row[2], row[3], DeliveryState(row[4]), *row[5:])
-
-
-def _key(result: Any) -> int:
-    return int(result.inserted_primary_key[0])

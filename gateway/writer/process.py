@@ -89,6 +89,7 @@ class Process:
         self._config = config
         self._spool = Spool(self._state / "spool")
         self._engine: Engine = open_ledger(config.state)
+        self._ledger = self._engine.connect()  # the writer's one connection, for its life
         self._trail = Trail(self._state / "audit")
         host = socket.gethostname()
         self._source = AuditSource(source_id=f"dicom-gateway@{host}", host=host)
@@ -106,8 +107,8 @@ class Process:
 
     def _start(self, digest: str, fresh: bool) -> None:
         """Bring ledger, trail and spool together again, whatever happened before."""
-        with self._engine.begin() as connection:
-            tx = Transaction(connection)
+        with self._ledger.begin():
+            tx = Transaction(self._ledger)
             self._seq = int(tx.setting("audit_next") or "0")
             head = Head(int(tx.setting("audit_seq") or "0"), tx.setting("audit_hash") or EMPTY.hash)
             if head != self._trail.head():
@@ -255,8 +256,8 @@ class Process:
 
     def _recover(self, gone: list[Peer] | tuple[()]) -> None:
         """After a rollback: what is in memory must be what is in the ledger."""
-        with self._engine.begin() as connection:
-            tx = Transaction(connection)
+        with self._ledger.begin():
+            tx = Transaction(self._ledger)
             self._seq = int(tx.setting("audit_next") or "0")
             self._desk(tx).recover(fresh=False)
         for peer in gone:  # their leases are taken back with the next turn that succeeds
@@ -268,8 +269,8 @@ class Process:
     ) -> tuple[list[tuple[Peer, int, AnyReply]], Effects]:
         """Apply and commit, or raise and change nothing. What is to be said and done after it."""
         replies: list[tuple[Peer, int, AnyReply]] = []
-        with self._engine.begin() as connection:
-            tx = Transaction(connection)
+        with self._ledger.begin():
+            tx = Transaction(self._ledger)
             desk = self._desk(tx)
             for peer, request in batch:
                 try:
@@ -376,8 +377,8 @@ class Process:
         Where the disk is full the messages stay in the outbox, and the next turn tries again.
         """
         try:
-            with self._engine.begin() as connection:
-                tx = Transaction(connection)
+            with self._ledger.begin():
+                tx = Transaction(self._ledger)
                 posted = tx.posted()
                 if posted:
                     head: Head = self._trail.append(posted)
@@ -397,8 +398,8 @@ class Process:
 
     def _end(self) -> int:
         """Everything is in the ledger already; say goodbye."""
-        with self._engine.begin() as connection:
-            tx = Transaction(connection)
+        with self._ledger.begin():
+            tx = Transaction(self._ledger)
             desk = self._desk(tx)
             for worker in set(self._dispatch.workers):
                 desk.gone(worker)
@@ -410,6 +411,7 @@ class Process:
         self._after(desk.effects)
         self._remover.close()
         self._trail.close()
+        self._ledger.close()
         self._engine.dispose()
         (self._state / "run" / "writer.sock").unlink(missing_ok=True)
         log.info("writer-stopped")
