@@ -75,7 +75,7 @@ class Trail:
         self.repaired = 0  # bytes of an incomplete last line that were cut off
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock: int | None = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise _failed(error) from error
         try:
@@ -130,11 +130,11 @@ class Trail:
         return head
 
     def close(self) -> None:
-        """Give the trail up for another process."""
+        """Give the trail up for another process. A second time does nothing."""
         for descriptor in (self._file, self._lock):
             if descriptor is not None:
                 os.close(descriptor)
-        self._file = None
+        self._file = self._lock = None
         self._broken = True
 
     def _open(self) -> Head:

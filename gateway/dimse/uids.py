@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from pydicom._uid_dict import UID_dictionary
 
+from transforms.dataset.syntax import SYNTAXES
+
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"  # PS3.7 A.2.1
 VERIFICATION = "1.2.840.10008.1.1"
 
@@ -48,9 +50,7 @@ STORAGE_ARC = "1.2.840.10008.5.1.4.1.1."
 # What the standard knows to be another service is never stored, whatever a rule says.
 OTHER_CLASSES = frozenset(uid for uid, name in _CLASSES.items() if name and uid not in STORAGE_CLASSES)
 
-STORABLE_SYNTAXES = frozenset(
-    uid for uid, row in UID_dictionary.items() if row[1] == "Transfer Syntax" and uid not in UNSTORABLE_SYNTAXES
-)
+STORABLE_SYNTAXES = frozenset(uid for uid, each in SYNTAXES.items() if each.storable)
 
 
 def is_storage(sop_class: str) -> bool:
@@ -60,5 +60,7 @@ def is_storage(sop_class: str) -> bool:
 
 def name_of(uid: str) -> str:
     """The standard's name of a UID, or the UID itself."""
+    if uid in SYNTAXES:
+        return SYNTAXES[uid].name
     row = UID_dictionary.get(uid)
     return row[0] if row and row[0] else uid
