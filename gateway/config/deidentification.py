@@ -9,26 +9,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from gateway.config import patients
 from gateway.config.document import Positions
 from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
-
-SUPPORTED: frozenset[str] = frozenset()
-OPTIONS = (  # PS3.15 E.3.1 to E.3.11
-    "clean-pixel-data",
-    "clean-recognizable-visual-features",
-    "clean-graphics",
-    "clean-structured-content",
-    "clean-descriptors",
-    "retain-full-dates",
-    "retain-modified-dates",
-    "retain-patient-characteristics",
-    "retain-device-identity",
-    "retain-institution-identity",
-    "retain-uids",
-    "retain-safe-private",
-)
-EXCLUSIVE = ("retain-full-dates", "retain-modified-dates")  # E.3.6: one or the other
+from transforms.deidentify.options import FULL_DATES, LATER, MODIFIED_DATES, OPTIONS
 
 
 def profiles() -> tuple[str, ...]:
@@ -42,7 +27,7 @@ def profiles() -> tuple[str, ...]:
 
 def problems(data: Any, places: Positions) -> list[Problem]:
     """Every problem of the `deidentify` blocks."""
-    found = []
+    found = patients.between(data, places)
     for name, block in mapping(data, "deidentify").items():
         loc: Loc = ("deidentify", name)
         profile = text(block, "profile")
@@ -52,8 +37,9 @@ def problems(data: Any, places: Positions) -> list[Problem]:
         named = words(block, "options")
         for below, option in named:
             found += _option(option, (*loc, *below), places)
-        if {each for _, each in named}.issuperset(EXCLUSIVE):
-            found.append(places.at_value((*loc, "options"), f"{' and '.join(EXCLUSIVE)} exclude each other"))
+        if {each for _, each in named}.issuperset((FULL_DATES, MODIFIED_DATES)):
+            found.append(places.at_value((*loc, "options"), f"{FULL_DATES} and {MODIFIED_DATES} exclude each other"))
+        found += patients.problems(block, loc, places)
         for number, override in items(block, "override"):
             if not (text(override, "why") or "x").strip():
                 found.append(places.at_value((*loc, "override", number, "why"), "an override needs a reason"))
@@ -64,11 +50,11 @@ def problems(data: Any, places: Positions) -> list[Problem]:
 
 
 def _option(option: str, loc: Loc, places: Positions) -> list[Problem]:
-    if option in SUPPORTED:
-        return []
     if option in OPTIONS:
+        return []
+    if option in LATER:
         return [places.at_value(loc, f"option {option!r} is not yet supported")]
-    return [places.at_value(loc, f"no option {option!r} in PS3.15 E.3", nearest(option, OPTIONS))]
+    return [places.at_value(loc, f"no option {option!r} in PS3.15 E.3", nearest(option, (*OPTIONS, *LATER)))]
 
 
 def reports(route: dict[str, Any], block: Any, loc: Loc, places: Positions) -> list[Problem]:

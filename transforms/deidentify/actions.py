@@ -18,10 +18,12 @@ from typing import Final
 from pydicom.datadict import keyword_for_tag
 
 from transforms.dataset.elements import LONG_VRS, PIXEL_DATA, UNDEFINED, header_bytes
-from transforms.deidentify import dummies, rules
+from transforms.deidentify import dummies, private, rules
+from transforms.deidentify.cleaning import Cleaning
 from transforms.deidentify.context import Context
 from transforms.deidentify.edit import Edit
-from transforms.deidentify.fitting import fits, is_bulk, longest
+from transforms.deidentify.fitting import fits, is_bulk, is_shaped, longest
+from transforms.deidentify.options import How
 from transforms.deidentify.pixels import native_length
 from transforms.deidentify.profile import NOTED, ActionTable, Level
 from transforms.deidentify.rules import Action, Rule, allowed_vrs
@@ -36,6 +38,8 @@ MIME_TYPE: Final = 0x00420012
 ENCAPSULATED_LENGTH: Final = 0x00420015
 _FLOATS: Final = (0x7FE00008, 0x7FE00009)
 _NEVER: Final = 1 << 60
+CHARSET: Final = 0x00080005
+_CLEANED_BYTES: Final = 1 << 20  # of one value; longer text is removed
 _NOTED_BYTES: Final = 1 << 12  # of one value; identifiers are shorter
 _BEFORE: Final = (0x00120062, 0x00280303)  # the marker blocks stand where these tags belong
 
@@ -58,6 +62,9 @@ class Actions:
     """The state of one walk. walk.Walk adds how to get from one element to the next."""
 
     __slots__ = (
+        "blocks",
+        "charset",
+        "cleaning",
         "context",
         "edit",
         "encapsulated",
@@ -102,6 +109,9 @@ class Actions:
         self.stop = (_BEFORE[0] << 4) - 1
         self.loosened: set[str] = set()  # overrides that let something through
         self.overlays: dict[int, int] = {}  # group -> bit position of an overlay that may lie in the pixels
+        self.charset: tuple[str, ...] = ()  # Specific Character Set of the data set or item
+        self.blocks = private.Blocks() if table.safe_private else None  # of the data set or item
+        self.cleaning: Cleaning | None = None  # the engine's to give where the table cleans
         self.tracing = trace
         self.trace: list[Traced] = []
         self.path: list[str] = []
@@ -138,6 +148,8 @@ class Actions:
         rule = level.rule(tag)
         at = start + header
         undefined = length == UNDEFINED
+        if tag == CHARSET and length <= _NOTED_BYTES:
+            self.charset = tuple(self.value(at, length).decode("ascii", "replace").strip("\0 ").split("\\"))
         if depth == 0:
             if tag in NOTED and not undefined and length <= _NOTED_BYTES:
                 self.noted[tag] = self.value(at, length)
@@ -161,7 +173,9 @@ class Actions:
     def _act(self, rule: Rule, tag: int, vr: bytes, start: int, at: int, length: int, depth: int) -> tuple[int, Rule]:
         """The rule's action; returns the offset after the element and the rule that was carried out in the end."""
         explicit = vr != b""
-        if rule.action is Action.KEEP:
+        if tag >> 16 & 1 and self.blocks is not None:
+            return self._private(self.blocks, tag, vr, start, at, length, depth)
+        if rule.action is Action.KEEP or (rule.action is Action.CLEAN and self.is_sequence(tag)):
             return self._keep(rule, tag, vr, start, at, length, depth)
         after = self.past(at, self.size, vr, tag, explicit) if length == UNDEFINED else at + length
         if depth == 0 and tag == PATIENT_ID:
@@ -183,6 +197,8 @@ class Actions:
             self.edit.drop(start, after)
             self.places[tag] = self.edit.reserve(after)
             return after, rule
+        if rule.action is Action.CLEAN:
+            return after, self._clean(rule, tag, vr, start, at, length, after)
         if rule.action is Action.EMPTY:
             self._write(tag, vr, start, after, b"")
         elif rule.action is Action.DUMMY and "UI" not in allowed_vrs(tag):
@@ -190,6 +206,55 @@ class Actions:
         else:
             return self._uid(rule, tag, vr, start, at, length, after)
         return after, rule
+
+    def _clean(self, rule: Rule, tag: int, vr: bytes, start: int, at: int, length: int, after: int) -> Rule:
+        """Replace a value by what is left of it when it is clean, or by a dummy; the rule that was carried out."""
+        right = self._vr(tag, vr)
+        if length == UNDEFINED or length > _CLEANED_BYTES or self.cleaning is None or rule.how is None:
+            self.edit.drop(start, after)
+            return Rule(Action.REMOVE, rule.source, "too long to be cleaned")
+        old = self.value(at, length)
+        fresh = self.cleaning.value(rule.how, right, old, self.charset)
+        if fresh is None:
+            self._write(tag, vr, start, after, self._dummy(tag, vr, at, length))
+            return Rule(Action.DUMMY, rule.source, "cannot be cleaned")
+        if fresh != old:
+            self._write(tag, vr, start, after, fresh)
+        return rule
+
+    def _private(
+        self, blocks: private.Blocks, tag: int, vr: bytes, start: int, at: int, length: int, depth: int
+    ) -> tuple[int, Rule]:
+        """A private element under Retain Safe Private: reservations, and what the table calls safe."""
+        undefined = length == UNDEFINED
+        after = self.past(at, self.size, vr, tag, vr != b"") if undefined else at + length
+        if private.is_reservation(tag):
+            if not undefined and length <= _NOTED_BYTES and blocks.note(tag, self.value(at, length)):
+                return after, private.CREATOR
+        elif right := blocks.vr(tag):
+            if right == "SQ" and vr in (b"SQ", b""):
+                mark = self.edit.mark()
+                after = self.items(at, length, self.size, tag, depth, vr == b"SQ")
+                if not undefined:
+                    self.edit.relength(mark, at - 4, length)
+                return after, private.SAFE
+            if not undefined and length <= _CLEANED_BYTES and vr.decode("latin-1") in ("", "UN", right):
+                old = self.value(at, length)
+                fresh = self._safe(right, old)
+                if fresh is not None:
+                    if fresh != old:
+                        self.edit.replace(start, after, header_bytes(tag, right if vr else "", len(fresh)) + fresh)
+                    return after, private.SAFE
+        self.edit.drop(start, after)
+        return after, rules.PRIVATE_RULE
+
+    def _safe(self, vr: str, value: bytes) -> bytes | None:
+        """What stays of a safe private value; None where it is not what its VR says."""
+        if vr == "UI":
+            return value if self.table.retains_uids else replaced(value, self.uids) or value
+        if vr in private.TEXT and self.cleaning is not None:
+            return self.cleaning.value(How.TEXT, vr, value, self.charset)
+        return value if is_shaped(vr, value) else None
 
     def _keep(self, rule: Rule, tag: int, vr: bytes, start: int, at: int, length: int, depth: int) -> tuple[int, Rule]:
         """Keep an element; walk it where it is a sequence; remove it where it is not what its tag says."""
@@ -251,7 +316,7 @@ class Actions:
 
     def uid(self, old: bytes) -> bytes | None:
         """The replacement of one UI value; None where it stays."""
-        return replaced(old, self.uids)
+        return None if self.table.retains_uids else replaced(old, self.uids)
 
     def _dummy(self, tag: int, vr: bytes, at: int, length: int) -> bytes:
         """The value that stands for a non-empty one."""

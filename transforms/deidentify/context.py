@@ -1,4 +1,4 @@
-"""The key of a project and what is made from it: replacement UIDs and pseudonyms.
+"""The key of a project and what is made from it: replacement UIDs, pseudonyms and shifts of dates.
 
 * Everything is HMAC-SHA-256 under the project's key, one derived key per use (domain separation), so that a UID says
   nothing about a pseudonym and another project's key gives nothing in common.
@@ -14,6 +14,7 @@ import hmac
 from base64 import b32encode
 from typing import Final
 
+_LONGEST_SHIFT: Final = 3650  # days
 _REMEMBERED: Final = 100_000  # results kept in memory; then they are computed again
 
 
@@ -52,6 +53,11 @@ class Context:
             self._pseudonyms[use, parts] = found
         return found
 
+    def shift(self, pseudonym: str) -> int:
+        """Days by which a patient's dates move: -1 to -3650, from the pseudonym, so that merged patients stay one."""
+        digest = hmac.digest(self._derived(b"dates"), pseudonym.encode(), "sha256")
+        return -1 - int.from_bytes(digest[:16], "big") % _LONGEST_SHIFT
+
     def _derived(self, label: bytes) -> bytes:
         return hmac.digest(self._key, label, "sha256")
 
@@ -59,11 +65,17 @@ class Context:
 class UidMap:
     """Replacement UIDs under one derived key. Calling it is pure; what it remembers only saves time."""
 
-    __slots__ = ("_key", "_known")
+    __slots__ = ("_heard", "_key", "_known")
 
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._known: dict[bytes, bytes] = {}
+        self._heard: dict[bytes, bytes] | None = None
+
+    def hear(self) -> dict[bytes, bytes]:
+        """What is asked for from now on, until the next call: old -> new. For one thread; it identifies objects."""
+        self._heard = {}
+        return self._heard
 
     def __call__(self, uid: bytes) -> bytes:
         """The replacement of one UID, unpadded. The value need not be a valid UID; the result is."""
@@ -77,4 +89,6 @@ class UidMap:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[uid] = found
+        if self._heard is not None:
+            self._heard[uid] = found
         return found

@@ -8,24 +8,25 @@
   and writes preamble and File Meta anew (transforms/dataset/part10.py).
 
 Reasons it adds: syntax-not-walkable, missing-sop-class, private-sop-class, unknown-sop-class, missing-sop-instance,
-empty-patient-id, charset-undecodable, overlay-in-pixels.
+overlay-in-pixels; and those of patient.py.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from pydicom.charset import python_encoding
 from pydicom.datadict import dictionary_VR
 
 from profiles.confidentiality import Profile
 from transforms.dataset import syntax as syntaxes
 from transforms.deidentify import dummies
 from transforms.deidentify.actions import MIME_TYPE, PATIENT_ID, PATIENT_NAME, Traced
+from transforms.deidentify.cleaning import Cleaning
 from transforms.deidentify.context import Context
+from transforms.deidentify.options import FULL_DATES, OPTIONS
+from transforms.deidentify.patient import CHARSET, ISSUER, Pseudonym, chosen, patient_of
 from transforms.deidentify.profile import ActionTable
 from transforms.deidentify.rules import Action
 from transforms.deidentify.uids import STORAGE_CLASSES
@@ -33,13 +34,13 @@ from transforms.deidentify.walk import Walk
 from transforms.errors import TransformError
 from transforms.source import ByteSource, EditPlan
 
-__all__ = ["Context", "Deidentified", "Traced", "deidentify"]
+__all__ = ["Context", "Deidentified", "Pseudonym", "Traced", "deidentify"]
 
-_CHARSET, _SOP_CLASS, _SOP_INSTANCE = 0x00080005, 0x00080016, 0x00080018
-_STUDY, _SERIES, _ISSUER = 0x0020000D, 0x0020000E, 0x00100021
+_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _REMOVED, _METHOD, _METHOD_CODES, _TEMPORAL = 0x00120062, 0x00120063, 0x00120064, 0x00280303
 _DICOM_ROOT: Final = "1.2.840.10008."
 _PADDING: Final = b"\0 "
+_EARLY: Final = frozenset({CHARSET, _SOP_CLASS, PATIENT_ID, ISSUER})  # what cleaning hangs on
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,17 @@ class Deidentified:
 
 
 def deidentify(
-    source: ByteSource, syntax_uid: str, table: ActionTable, context: Context, *, trace: bool = False
+    source: ByteSource,
+    syntax_uid: str,
+    table: ActionTable,
+    context: Context,
+    *,
+    patient: Pseudonym | None = None,
+    trace: bool = False,
 ) -> Deidentified:
     """De-identify one framed data set in a little-endian syntax. `trace` tells of every element and costs more.
+
+    `patient` is written to Patient ID and Patient's Name; without it, what the key makes.
 
     Raises TransformError (this module's reasons and those of actions.py), BadFraming or BudgetExceeded.
     """
@@ -69,7 +78,12 @@ def deidentify(
         raise TransformError("syntax-not-walkable", syntax.name)
     walk = Walk(source, table, context, "", explicit=syntax.explicit, encapsulated=syntax.encapsulated, trace=trace)
     walk.open()
-    walk.sop_class = _storage_class(walk.find(_SOP_CLASS))
+    early = walk.ahead(_EARLY if table.cleans else frozenset({_SOP_CLASS}))
+    walk.sop_class = _storage_class(early.get(_SOP_CLASS, b""))
+    pseudonym = ""
+    if table.cleans:
+        pseudonym = chosen(patient_of(early), context, patient)
+        walk.cleaning = Cleaning(context, context.shift(pseudonym), None)
     walk.run()
     if any(walk.overlays.values()):
         raise TransformError("overlay-in-pixels", "an overlay in unused bits of the pixels cannot be removed here")
@@ -77,12 +91,13 @@ def deidentify(
     instance = noted.get(_SOP_INSTANCE, b"").strip(_PADDING)
     if not instance:
         raise TransformError("missing-sop-instance")
-    patient = _patient(noted, context)
-    _fill(walk, patient)
-    codes = () if walk.loosened else (table.profile.code,)
+    pseudonym = pseudonym or chosen(patient_of(noted), context, patient)
+    _fill(walk, pseudonym)
+    # With site exceptions that let something through, neither profile nor options were applied as the standard has them
+    applied = () if walk.loosened else _applied(table)
     edit = walk.edit
     walk.markers(source.size, 0xFFFFFFFF)  # what did not find its place before stands at the end
-    edit.fill(walk.places[_REMOVED], _identity_removed(table.profile, len(walk.loosened), walk.explicit))
+    edit.fill(walk.places[_REMOVED], _identity_removed(table.profile, applied, len(walk.loosened), walk.explicit))
     edit.fill(walk.places[_TEMPORAL], _temporal(walk))
     return Deidentified(
         plan=EditPlan(source, edit.finish(source.size)),
@@ -90,9 +105,9 @@ def deidentify(
         sop_instance=_fresh(walk, _SOP_INSTANCE),
         study=_fresh(walk, _STUDY),
         series=_fresh(walk, _SERIES),
-        patient_id=patient,
-        steps=(f"deidentify:{table.profile.name}",),
-        codes=codes,
+        patient_id=pseudonym,
+        steps=(f"deidentify:{'+'.join((table.profile.name, *table.options))}",),
+        codes=tuple(value for value, _ in applied),
         elements=tuple(walk.trace),
     )
 
@@ -109,30 +124,6 @@ def _storage_class(raw: bytes) -> str:
     raise TransformError("private-sop-class", "PS3.15 defines no de-identification of private SOP classes")
 
 
-def _patient(noted: dict[int, bytes], context: Context) -> str:
-    """The patient's pseudonym: the same for one Patient ID and issuer, wherever and whenever it is made."""
-    parts = [noted.get(tag, b"").strip(_PADDING) for tag in (PATIENT_ID, _ISSUER)]
-    if not parts[0]:
-        raise TransformError("empty-patient-id", "no pseudonym without a Patient ID")
-    charset = noted.get(_CHARSET, b"").strip(_PADDING).decode("ascii", "replace")
-    return context.pseudonym(dummies.IDENTIFIERS[PATIENT_ID], *(_plain(part, charset) for part in parts if part))
-
-
-def _plain(value: bytes, charset: str) -> bytes:
-    """A value as UTF-8, so that two systems with two character sets mean the same patient (PS3.3 C.12.1.1.2)."""
-    if value.isascii() and b"\x1b" not in value:
-        return value
-    if "\\" in charset or charset.startswith("ISO 2022"):
-        return value  # code extensions: the same system writes the same bytes
-    codec = python_encoding.get(charset)
-    if codec is None:
-        raise TransformError("charset-undecodable", "the Specific Character Set is not known")
-    try:
-        return unicodedata.normalize("NFC", value.decode(codec)).encode()
-    except (UnicodeDecodeError, LookupError):
-        raise TransformError("charset-undecodable", "an identifier is not in the declared character set") from None
-
-
 def _fresh(walk: Walk, tag: int) -> str:
     """The replacement of a UID of the top level."""
     old = walk.noted.get(tag, b"").strip(_PADDING)
@@ -146,33 +137,44 @@ def _fill(walk: Walk, patient: str) -> None:
     places, edit, explicit = walk.places, walk.edit, walk.explicit
     for tag, vr in ((PATIENT_ID, "LO"), (PATIENT_NAME, "PN")):
         if tag in places:
-            edit.fill(places[tag], dummies.element(tag, vr, patient.encode("ascii"), explicit))
+            raw = patient.encode("ascii")
+            edit.fill(places[tag], dummies.element(tag, vr, raw + b" " * (len(raw) & 1), explicit))
     if dummies.ENCAPSULATED_DOCUMENT in places:
         document = dummies.document(walk.noted.get(MIME_TYPE, b""))
         tag = dummies.ENCAPSULATED_DOCUMENT
         edit.fill(places[tag], dummies.element(tag, "OB", document, explicit))
 
 
+def _applied(table: ActionTable) -> tuple[tuple[str, str], ...]:
+    """Code and meaning (CID 7050) of the profile and of each option, as E.1.1 asks for."""
+    return ((table.profile.code, table.profile.meaning), *(OPTIONS[name][:2] for name in table.options))
+
+
 @lru_cache(maxsize=64)
-def _identity_removed(profile: Profile, exceptions: int, explicit: bool) -> bytes:
-    """(0012,0062) to (0012,0064). With site exceptions the profile was not applied whole: its code is not claimed."""
+def _identity_removed(profile: Profile, applied: tuple[tuple[str, str], ...], exceptions: int, explicit: bool) -> bytes:
+    """(0012,0062) to (0012,0064). With site exceptions the profile was not applied whole: no code is claimed."""
     method = f"dicom-gateway: PS3.15 {profile.edition}, {profile.name} profile"
     if exceptions:
         method += f", {exceptions} site exceptions"
     raw = method.encode("ascii")
     out = dummies.element(_REMOVED, "CS", b"YES ", explicit)
     out += dummies.element(_METHOD, "LO", raw + b" " * (len(raw) & 1), explicit)
-    if not exceptions:
-        items = dummies.items((dummies.code(profile.code, "DCM", profile.meaning),), explicit)
+    if applied:
+        items = dummies.items(tuple(dummies.code(value, "DCM", meaning) for value, meaning in applied), explicit)
         out += dummies.element(_METHOD_CODES, "SQ", items, explicit)
     return out
 
 
 def _temporal(walk: Walk) -> bytes:
-    """(0028,0303): dates are removed, unless a site exception let one through on this object."""
+    """(0028,0303): REMOVED, or what an option on dates says; UNMODIFIED where a site exception let a date through."""
     kept = any(
         f"override {number}" in walk.loosened and dictionary_VR(tag) in ("DA", "DT", "TM")
         for number, tag, action in walk.table.overrides
         if action == Action.KEEP
     )
-    return dummies.element(_TEMPORAL, "CS", b"UNMODIFIED" if kept else b"REMOVED ", walk.explicit)
+    word = b"REMOVED "
+    if kept or FULL_DATES in walk.table.options:
+        word = b"UNMODIFIED"
+    elif walk.table.shifts:
+        word = b"MODIFIED"
+    return dummies.element(_TEMPORAL, "CS", word, walk.explicit)

@@ -53,6 +53,13 @@ def fits(tag: int, vr: str, value: bytes) -> bool:
     return any(_fits(tag, right, vr, value) for right in _vrs(tag))
 
 
+def is_shaped(vr: str, value: bytes) -> bool:
+    """Whether bytes can be a value of this VR: a number of whole numbers, or text of the VR's characters."""
+    if vr in _SHAPES:
+        return _SHAPES[vr].fullmatch(value) is not None
+    return vr in _WIDTH and len(value) % _WIDTH[vr] == 0
+
+
 def _fits(tag: int, right: str, vr: str, value: bytes) -> bool:
     if right == vr or not value:
         return True

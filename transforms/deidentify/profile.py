@@ -5,7 +5,7 @@
 * The table is a keep-list: (tag, VR) that is not in it goes the slow way, where the rule is looked up and told.
 * One level per SOP class for the top of the data set, one per enclosing sequence for items (docs/adr/0003).
 
-Overrides apply at the top level and in every item. Paths, `when`, options and private elements come later.
+Overrides apply at the top level and in every item. Paths, `when` and private elements come later.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from pydicom.datadict import keyword_for_tag, tag_for_keyword
 
 from profiles.confidentiality import load, names, nested_types, top_level_types
 from transforms.dataset.elements import LONG_VRS, dictionary_vr
+from transforms.deidentify import options as chosen
 from transforms.deidentify.dummies import ITEMS
+from transforms.deidentify.options import How
 from transforms.deidentify.rules import MARKER, Action, Rule, Rules, allowed_vrs
 from transforms.errors import TransformError
 
@@ -51,7 +53,9 @@ _VERBS: Final = {
     "empty": Action.EMPTY,
     "dummy": Action.DUMMY,
     "uid": Action.UID,
+    "clean": Action.CLEAN,
 }
+_CHARSET: Final = 0x00080005
 _KEY: Final = Struct("<HH")
 
 
@@ -105,13 +109,25 @@ class Level:
 class ActionTable:
     """A compiled profile. Safe to share between threads; levels are made when first needed and kept."""
 
-    __slots__ = ("_base", "_items", "_nested", "_tops", "_varying", "generation", "overrides", "profile", "rules")
+    __slots__ = (
+        "_base", "_items", "_nested", "_tops", "_varying", "cleans", "cleans_text", "generation", "options",
+        "overrides", "profile", "retains_uids", "rules", "safe_private", "shifts",
+    )  # fmt: skip
 
     def __init__(self, rules: Rules, overrides: tuple[tuple[int, int, str], ...]) -> None:
         self.rules = rules
         self.profile = rules.profile
+        self.options = rules.options
         self.overrides = overrides  # number of the line, tag, action
-        told = repr((GENERATION, self.profile.name, self.profile.edition, sorted(line[1:] for line in overrides)))
+        cleaned = {rule.how for rule in rules.overrides.values()} | rules.cleaning
+        self.shifts = How.SHIFT in cleaned
+        self.safe_private = chosen.SAFE_PRIVATE in rules.options
+        self.cleans = self.safe_private or bool(cleaned - {None})
+        self.cleans_text = self.safe_private or bool(cleaned & {How.TEXT, How.GRAPHICS, How.CONTENT})
+        self.retains_uids = chosen.UIDS in rules.options
+        told = repr(
+            (GENERATION, self.profile.name, self.profile.edition, *self.options, sorted(line[1:] for line in overrides))
+        )
         self.generation = hashlib.sha256(told.encode()).hexdigest()
         self._nested = nested_types()
         self._varying = (
@@ -159,7 +175,7 @@ def _fill(level: Level, tags: Any) -> None:
             rule.looser
             or tag == _DOCUMENT_LENGTH
             or rule.action not in (Action.KEEP, Action.REMOVE)
-            or (tag in NOTED and not level.nested)
+            or (tag in NOTED and (not level.nested or tag == _CHARSET))
         )
         for vr in allowed_vrs(tag):
             long = vr.encode() in LONG_VRS
@@ -178,27 +194,22 @@ def compile_profile(
 ) -> ActionTable:
     """The table of a profile by name.
 
-    Raises TransformError: profile-unknown, option-unknown, option-unsupported, override-* with the line's number.
+    Raises TransformError: profile-unknown, option-unknown, option-unsupported, options-contradict, override-* with the
+    line's number.
     """
     if profile not in names():
         raise TransformError("profile-unknown", f"{profile!r}; there are: {', '.join(names())}")
-    found = load(profile)
-    for option in options:
-        if option not in found.options and option not in ("clean-pixel-data", "clean-recognizable-visual-features"):
-            raise TransformError("option-unknown", f"{option!r}; PS3.15 has: {', '.join(found.options)}")
-        raise TransformError("option-unsupported", f"{option!r} is not supported by this version")
-    if not overrides:
-        return _plain(profile)
-    return _compiled(profile, overrides)
+    wanted = chosen.chosen(load(profile), options)
+    return _compiled(profile, wanted, overrides) if overrides else _plain(profile, wanted)
 
 
 @cache
-def _plain(profile: str) -> ActionTable:
-    return ActionTable(Rules(load(profile), {}), ())
+def _plain(profile: str, options: tuple[str, ...]) -> ActionTable:
+    return ActionTable(Rules(load(profile), options, {}), ())
 
 
-def _compiled(profile: str, overrides: Sequence[Override]) -> ActionTable:
-    plain = Rules(load(profile), {})
+def _compiled(profile: str, options: tuple[str, ...], overrides: Sequence[Override]) -> ActionTable:
+    plain = Rules(load(profile), options, {})
     compiled: dict[int, Rule] = {}
     for number, line in enumerate(overrides, 1):
         where = f"override {number}"
@@ -217,9 +228,19 @@ def _compiled(profile: str, overrides: Sequence[Override]) -> ActionTable:
             raise TransformError("override-uid", f"{where}: {line.at} is not a UID")
         if action is Action.DUMMY and dictionary_vr(tag) == "SQ" and tag not in ITEMS:
             raise TransformError("override-dummy", f"{where}: there is no dummy item for {line.at}; empty or remove it")
-        compiled[tag] = Rule(action, where, line.why, looser)
+        compiled[tag] = Rule(action, where, line.why, looser, _how(action, tag, where, line.at))
     pinned = tuple((int(rule.source.split()[1]), tag, rule.action.value) for tag, rule in sorted(compiled.items()))
-    return ActionTable(Rules(plain.profile, compiled), pinned)
+    return ActionTable(Rules(plain.profile, options, compiled), pinned)
+
+
+def _how(action: Action, tag: int, where: str, at: str) -> How | None:
+    """How an override's `clean` is done. Raises TransformError where nothing can be cleaned."""
+    if action is not Action.CLEAN:
+        return None
+    how = chosen.cleanable(dictionary_vr(tag))
+    if how is None:
+        raise TransformError("override-clean", f"{where}: {at} is neither text nor a date; keep, empty or remove it")
+    return how
 
 
 def _tag(at: str, where: str) -> int:
@@ -247,6 +268,8 @@ def _looser(action: Action, plain: Rules, tag: int) -> bool:
         for types in (None, {}, {tag: "2"}, {tag: "1"})
         for nested in (False, True)
     }
+    if action is Action.CLEAN:
+        return not profile <= {Action.KEEP, Action.CLEAN}
     if action is Action.KEEP:
         # Keeping a sequence that the profile walks is no change; keeping a listed value is
         return profile != {Action.KEEP}

@@ -3,12 +3,13 @@
 Rules of this file, in order; the first that speaks decides (docs/adr/0003)
 1. Private elements (odd group) and group lengths are removed.
 2. An override of the rule file.
-3. A row of Table E.1-1; a compound action is resolved by the attribute's type in the IOD.
+3. A row of Table E.1-1: the chosen options' cells (options.py), else the profile's action; a compound action is
+   resolved by the attribute's type in the IOD.
 4. Additions of ours where the table is silent and a leak is known (ADDED).
 5. A tag that PS3.6 does not know, and retired elements that are not plain numbers, are removed: what nobody can judge
    does not leave.
 6. Unlisted dates, times, person names and locators are treated by VR (PS3.15 E.3.1 allows it for dates); UIDs are
-   replaced unless registered.
+   replaced unless registered. The options on dates and UIDs hold for unlisted ones as for listed.
 7. The rest is kept. Sequences are kept and walked: the rules hold in every item.
 
 It reads no bytes: actions.py does what is said here.
@@ -22,8 +23,11 @@ from typing import Final, NamedTuple
 
 from pydicom._dicom_dict import DicomDictionary
 
-from profiles.confidentiality import PRIVATE, Profile
+from profiles.confidentiality import PRIVATE, Profile, Row
 from transforms.dataset.elements import dictionary_vr
+from transforms.deidentify import options as chosen
+from transforms.deidentify.dates import DATE_VRS
+from transforms.deidentify.options import Cell, How
 
 
 class Action(StrEnum):
@@ -34,6 +38,7 @@ class Action(StrEnum):
     EMPTY = "Z"
     DUMMY = "D"
     UID = "U"
+    CLEAN = "C"  # Rule.how says how
 
 
 class Rule(NamedTuple):
@@ -43,6 +48,7 @@ class Rule(NamedTuple):
     source: str  # "E.1-1 (0010,0010)", "VR DA", "override 2" ...
     reason: str
     looser: bool = False
+    how: How | None = None  # of CLEAN
 
 
 KEEP: Final = Rule(Action.KEEP, "not listed", "in PS3.6, and Table E.1-1 does not list it")
@@ -75,16 +81,19 @@ _PUBLIC_UR: Final = frozenset({0x0008010E, 0x00080120, 0x00687005})
 _NUMBERS: Final = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "SV", "UV", "US or SS", "US or SS or OW"})
 # References whose items hold only class and instance UIDs: as a dummy the sequence is walked and its UIDs replaced
 REFERENCES: Final = frozenset({0x00081110, 0x00081111, 0x00081140, 0x00082112})
+GRAPHIC_TEXT: Final = 0x00700006  # Unformatted Text Value: of graphic and waveform annotations
 _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
 
 class Rules:
-    """The rules of one profile with its overrides. `rule` is pure and needs no object."""
+    """The rules of one profile with its options and overrides. `rule` is pure and needs no object."""
 
-    __slots__ = ("overrides", "profile", "rows")
+    __slots__ = ("cleaning", "options", "overrides", "profile", "rows")
 
-    def __init__(self, profile: Profile, overrides: Mapping[int, Rule]) -> None:
+    def __init__(self, profile: Profile, options: tuple[str, ...], overrides: Mapping[int, Rule]) -> None:
         self.profile = profile
+        self.options = options
+        self.cleaning = frozenset(chosen.OPTIONS[option].how for option in options)
         self.overrides = overrides
         self.rows = {int(row.tag, 16): row for row in profile.rows if row.tag != PRIVATE and "x" not in row.tag}
 
@@ -98,7 +107,41 @@ class Rules:
         return found if found is not None else self.without_override(tag, types, nested=nested)
 
     def without_override(self, tag: int, types: Mapping[int, str] | None, *, nested: bool) -> Rule:
-        """What the profile alone says."""
+        """What the profile and its options say."""
+        row = self.rows.get(tag)
+        if row is not None:
+            return self._optional(row, tag) or self.basic(tag, types, nested=nested)
+        found = self.basic(tag, types, nested=nested)
+        if found is UIDS and chosen.UIDS in self.options:
+            return Rule(Action.KEEP, chosen.UIDS, "unlisted UID")
+        vr = found.source.removeprefix("VR ")
+        if vr in DATE_VRS and chosen.FULL_DATES in self.options:
+            return Rule(Action.KEEP, chosen.FULL_DATES, f"unlisted, VR {vr}")
+        if vr in DATE_VRS and chosen.MODIFIED_DATES in self.options:
+            return Rule(Action.CLEAN, chosen.MODIFIED_DATES, f"unlisted, VR {vr}: shifted", how=How.SHIFT)
+        return found
+
+    def _optional(self, row: Row, tag: int) -> Rule | None:
+        """What the chosen options say of a row; None where the profile's action holds."""
+        letters = {
+            option: letter
+            for option, letter in zip(self.profile.options, row.options, strict=True)
+            if letter != "." and option in self.options
+        }
+        vr = dictionary_vr(tag)
+        found: Cell | None = chosen.cell(letters, vr, tag) if letters and tag in DicomDictionary else None
+        if found is None:
+            if tag == GRAPHIC_TEXT and self.options and {How.GRAPHICS, How.CONTENT} & self.cleaning:
+                return Rule(Action.CLEAN, f"E.1-1 {row.printed}", "text of a cleaned sequence", how=How.TEXT)
+            return None
+        source = f"E.1-1 {row.printed}, {found.option}"
+        # Sequences are walked in any case; only content trees and graphics have rules of their own for their items
+        if found.how is None or (vr == "SQ" and found.how is How.TEXT):
+            return Rule(Action.KEEP, source, row.name)
+        return Rule(Action.CLEAN, source, f"{row.name}: {found.how}", how=found.how)
+
+    def basic(self, tag: int, types: Mapping[int, str] | None, *, nested: bool) -> Rule:
+        """What the Basic Profile alone says; also where an option cannot be carried out on a value."""
         row = self.rows.get(tag)
         if row is not None:
             return _resolved(row.action, f"E.1-1 {row.printed}", row.name, tag, types)

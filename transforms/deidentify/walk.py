@@ -28,6 +28,7 @@ from transforms.dataset.elements import (
     UNDEFINED,
 )
 from transforms.deidentify.actions import Actions
+from transforms.deidentify.private import Blocks
 from transforms.deidentify.profile import DROP_LONG, DROP_SHORT, KEEP_LONG, KEEP_SHORT, Level
 from transforms.errors import BadFraming, BudgetExceeded
 
@@ -61,8 +62,8 @@ class Walk(Actions):
     def _explicit(self, at: int, end: int, level: Level, depth: int, delimited: bool) -> int:
         """Explicit VR elements of [at, end), up to the item delimiter where `delimited`; returns the offset after."""
         data, base, edge = self.data, self.base, self.edge
-        tracing = self.tracing
-        find: Callable[[bytes, int], int] = _nothing if tracing else level.explicit.get
+        slow = self.tracing or self.blocks is not None  # private elements need a look
+        find: Callable[[bytes, int], int] = _nothing if self.tracing else level.explicit.get
         drop = self.edit.drop
         stop = self.stop if depth == 0 else _NEVER
         pos, limit = at - base, end - base
@@ -89,7 +90,7 @@ class Walk(Actions):
                             drop(base + pos, base + pos + length)
                         pos += length
                         continue
-                elif op < 0 and data[pos] & 1 and not tracing:
+                elif op < 0 and data[pos] & 1 and not slow:
                     # An odd group: private, never kept (rules.PRIVATE_RULE)
                     vr = data[pos + 4 : pos + 6]
                     if vr in SHORT_VRS:
@@ -135,8 +136,8 @@ class Walk(Actions):
     def _implicit(self, at: int, end: int, level: Level, depth: int, delimited: bool) -> int:
         """Implicit VR elements, as `_explicit`."""
         data, base, edge = self.data, self.base, self.edge
-        tracing = self.tracing
-        find: Callable[[bytes, int], int] = _nothing if tracing else level.implicit.get
+        slow = self.tracing or self.blocks is not None
+        find: Callable[[bytes, int], int] = _nothing if self.tracing else level.implicit.get
         drop = self.edit.drop
         stop = self.stop if depth == 0 else _NEVER
         pos, limit = at - base, end - base
@@ -151,7 +152,7 @@ class Walk(Actions):
                 if code == KEEP_LONG:
                     pos += 8 + length
                     continue
-                if code == DROP_LONG or (op < 0 and data[pos] & 1 and not tracing):
+                if code == DROP_LONG or (op < 0 and data[pos] & 1 and not slow):
                     drop(base + pos, base + pos + 8 + length)
                     pos += 8 + length
                     continue
@@ -186,6 +187,7 @@ class Walk(Actions):
         if not undefined:
             end = at + length
         number = 0
+        charset, blocks = self.charset, self.blocks
         while undefined or at < end:
             item, size = self._item(at, end)
             if item == SEQUENCE_END and undefined and size == 0:
@@ -195,6 +197,8 @@ class Walk(Actions):
             number += 1
             if self.tracing:
                 self.path.append(f"[{number}]")
+            if blocks is not None:
+                self.blocks = Blocks()  # reservations hold for one item (PS3.5 7.8)
             if size == UNDEFINED:
                 at = walker(at + 8, end, level, depth + 1, True)
             else:
@@ -206,6 +210,7 @@ class Walk(Actions):
                 at = after
             if self.tracing:
                 self.path.pop()
+            self.charset, self.blocks = charset, blocks
         return at
 
     def past(self, at: int, end: int, vr: bytes, tag: int, explicit: bool, depth: int = 0) -> int:
@@ -252,13 +257,16 @@ class Walk(Actions):
                 if at > end:
                     raise BadFraming("length-overrun", at)
 
-    def find(self, wanted: int) -> bytes:
-        """The value of a top-level element ahead of the walk; b"" where it is missing."""
-        at = 0
+    def ahead(self, wanted: frozenset[int]) -> dict[int, bytes]:
+        """The values of top-level elements ahead of the walk, as far as they are there and no longer than a window."""
+        found: dict[int, bytes] = {}
+        at, last = 0, max(wanted)
         while at + 8 <= self.size:
             head = self._peek(at, 12)
             group, number, length = _TAG_LENGTH(head)
             tag = group << 16 | number
+            if tag > last:
+                break
             vr = head[4:6] if self.explicit else b""
             at += 8
             if vr in SHORT_VRS:
@@ -268,10 +276,10 @@ class Walk(Actions):
                     raise BadFraming("vr-unknown", at - 8)
                 length = _U32(head, 8)[0]
                 at += 4
-            if tag == wanted:
-                return b"" if length == UNDEFINED or length > WINDOW else self.value(at, length)
+            if tag in wanted and length <= WINDOW:
+                found[tag] = self.value(at, length)
             at = self.past(at, self.size, vr, tag, self.explicit) if length == UNDEFINED else at + length
-        return b""
+        return found
 
     def value(self, at: int, length: int) -> bytes:
         """The bytes of a value."""

@@ -37,7 +37,9 @@ def key(tmp_path: Path) -> Path:
 
 
 def deid(key: Path, out: Path, *arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(command_line("deid"), ["deid", "--key-file", str(key), "--out", str(out), *map(str, arguments)])
+    done = CliRunner().invoke(
+        command_line("deid"), ["deid", "--key-file", str(key), "--out", str(out), *map(str, arguments)]
+    )
     return done.exit_code, done.output
 
 
@@ -107,7 +109,7 @@ def test_held_inputs_are_told_by_number_and_reason(tmp_path: Path, key: Path) ->
     "arguments",
     [
         ("--option", "clean-everything"),
-        ("--option", "retain-uids"),
+        ("--option", "clean-pixel-data"),
         ("--profile", "nothing"),
         ("--profile", "none.yaml"),
     ],

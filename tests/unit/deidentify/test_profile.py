@@ -37,7 +37,8 @@ class Refused:
     [
         Refused((), "profile-unknown", profile="nothing"),
         Refused((), "option-unknown", options=("clean-everything",)),
-        Refused((), "option-unsupported", options=("retain-uids",)),
+        Refused((), "options-contradict", options=("retain-full-dates", "retain-modified-dates")),
+        Refused((Line("PixelAspectRatio", "clean"),), "override-clean"),
         Refused((), "option-unsupported", options=("clean-pixel-data",)),
         Refused((Line("PatientAge", "keep"),), "override-looser"),
         Refused((Line("StudyInstanceUIDx", "remove"),), "override-unknown"),

@@ -1,0 +1,114 @@
+"""Who an object is of, in a form that two systems share, and the pseudonym that somebody else chose for him.
+
+Rules of this file
+* A patient is Patient ID and Issuer of Patient ID (PS3.3 C.7.1.1) without padding, as UTF-8 in form NFC: the same
+  identifier in two character sets is the same patient. Case counts: the standard does not say that it does not.
+* Under code extensions (ISO 2022) the bytes stay as sent, and `text` says so: a map of texts cannot know them.
+* A pseudonym carries the patient it was made for. The engine compares: one patient's pseudonym never gets into
+  another's object by a mistake of the caller.
+* Nothing here shows an identifier: not in a representation and not in an error.
+
+Reasons: empty-patient-id, charset-undecodable, pseudonym-invalid, patient-mismatch.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydicom.charset import python_encoding
+
+from transforms.dataset import framing
+from transforms.deidentify.context import Context
+from transforms.errors import TransformError
+from transforms.source import ByteSource
+
+CHARSET: Final = 0x00080005
+PATIENT_ID: Final = 0x00100020
+ISSUER: Final = 0x00100021
+LONGEST: Final = 64  # characters of LO (PS3.5 Table 6.2-1), and of a component group of PN
+_USE: Final = "patient"  # keeps patients apart from other identifiers in the key's domain
+_PADDING: Final = b"\0 "
+_READ: Final = 1 << 12  # bytes of one value; identifiers are shorter
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Patient ID and Issuer of Patient ID, normalised. `text`: both are UTF-8."""
+
+    patient_id: bytes = field(repr=False)
+    issuer: bytes = field(default=b"", repr=False)
+    text: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Pseudonym:
+    """What is written to Patient ID and Patient's Name instead of what the key makes. Raises TransformError."""
+
+    text: str
+    of: Patient
+
+    def __post_init__(self) -> None:
+        if why := problem(self.text):
+            raise TransformError("pseudonym-invalid", why)
+
+
+def problem(pseudonym: str) -> str:
+    """Why a text cannot be a pseudonym, or "". It must be a valid LO and one component of a valid PN in every set."""
+    if not pseudonym:
+        return "a pseudonym is not empty"
+    if len(pseudonym) > LONGEST:
+        return f"a pseudonym has at most {LONGEST} characters"
+    if not all(0x20 <= ord(each) < 0x7E for each in pseudonym) or set(pseudonym) & set("\\^="):
+        return "a pseudonym is of ASCII letters, digits and signs, without backslash, ^, = and ~"
+    if pseudonym != pseudonym.strip():
+        return "a pseudonym neither begins nor ends with a blank"
+    return ""
+
+
+def patient_of(values: Mapping[int, bytes]) -> Patient:
+    """The patient of an object by its raw values (tag -> bytes). Raises TransformError."""
+    patient_id, issuer = (values.get(tag, b"").strip(_PADDING) for tag in (PATIENT_ID, ISSUER))
+    if not patient_id:
+        raise TransformError("empty-patient-id", "no pseudonym without a Patient ID")
+    charset = values.get(CHARSET, b"").strip(_PADDING).decode("ascii", "replace")
+    first, second = _plain(patient_id, charset), _plain(issuer, charset)
+    return Patient(first[0], second[0], first[1] and second[1])
+
+
+def read_patient(source: ByteSource, syntax_uid: str) -> Patient:
+    """The patient of a data set, read by the strict framing. Raises TransformError or BadFraming."""
+    index = framing.check(source, syntax_uid)
+    values = {tag: index.value_bytes(source, tag) or b"" for tag in (CHARSET, PATIENT_ID, ISSUER)}
+    return patient_of({tag: value for tag, value in values.items() if len(value) <= _READ})
+
+
+def keyed(patient: Patient, context: Context) -> str:
+    """The pseudonym that a project's key makes: the same wherever and whenever it is made."""
+    return context.pseudonym(_USE, *(part for part in (patient.patient_id, patient.issuer) if part))
+
+
+def chosen(patient: Patient, context: Context, given: Pseudonym | None) -> str:
+    """What is written: the given pseudonym, if it was made for this very patient, else the keyed one."""
+    if given is None:
+        return keyed(patient, context)
+    if given.of != patient:
+        raise TransformError("patient-mismatch", "the pseudonym was looked up for another patient")
+    return given.text
+
+
+def _plain(value: bytes, charset: str) -> tuple[bytes, bool]:
+    """A value as UTF-8, so that two systems with two character sets mean the same patient (PS3.3 C.12.1.1.2)."""
+    if value.isascii() and b"\x1b" not in value:
+        return value, True
+    if "\\" in charset or charset.startswith("ISO 2022"):
+        return value, False  # code extensions: the same system writes the same bytes
+    codec = python_encoding.get(charset)
+    if codec is None:
+        raise TransformError("charset-undecodable", "the Specific Character Set is not known")
+    try:
+        return unicodedata.normalize("NFC", value.decode(codec)).encode(), True
+    except (UnicodeDecodeError, LookupError):
+        raise TransformError("charset-undecodable", "an identifier is not in the declared character set") from None
