@@ -10,11 +10,12 @@ Rules of this file
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, insert, select
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from gateway.config.schema import State
 from gateway.errors import GatewayError
@@ -36,7 +37,7 @@ def open_ledger(state: State) -> Engine:
             f"sqlite:///{path}", isolation_level=None, connect_args={"timeout": 10}, hide_parameters=True
         )
         event.listen(engine, "connect", _durable)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(engine, "begin", _begin)
     else:
         engine = create_engine(state.ledger, hide_parameters=True)
     with engine.begin() as connection:
@@ -66,6 +67,13 @@ def open_read_only(state: State) -> Engine:
             return engine
     except DatabaseError as error:
         raise GatewayError("ledger-unreadable", type(error.orig).__name__) from error
+
+
+def _begin(connection: Connection) -> None:
+    try:
+        connection.connection.cursor().execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        raise OperationalError("BEGIN IMMEDIATE", None, error, hide_parameters=True) from error
 
 
 def _durable(connection: Any, _record: object) -> None:

@@ -80,11 +80,12 @@ _DUE = (
         _WAITING,
         # What waits longer than any pause lasts was put off by a clock that has been set back since.
         or_(deliveries.c.next_try <= bindparam("now"), deliveries.c.next_try > bindparam("latest")),
-        deliveries.c.study.not_in(bindparam("without", expanding=True)),
     )
     .order_by(deliveries.c.id)
     .limit(bindparam("most"))
 )
+_DUE_WITHOUT = _DUE.where(deliveries.c.study.not_in(bindparam("without", expanding=True)))
+_DUE_OF_ALL = Prepared(_DUE)
 _NEXT_DUE = Prepared(select(func.min(deliveries.c.next_try)).where(_WAITING))
 _ASSOCIATION = Prepared(
     select(associations.c.kind, associations.c.value).where(associations.c.id == bindparam("number"))
@@ -208,8 +209,9 @@ class Transaction:
 
         `latest`: the latest moment that a pause begun now could end; what waits longer is due too.
         """
-        found = self._do(
-            _DUE, {"destination": destination, "now": now, "latest": latest, "most": most, "without": without}
+        asked = {"destination": destination, "now": now, "latest": latest, "most": most}
+        found: Iterable[Any] = (
+            self._do(_DUE_WITHOUT, {**asked, "without": without}) if without else self._fast.all(_DUE_OF_ALL, **asked)
         )
         return [
             Job(number, owner, _instance.decode(value), destination, attempts)

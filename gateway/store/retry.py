@@ -16,6 +16,12 @@ def pause(retry: Retry, failures: int) -> float:
     return float(min(longest, first * 2 ** min(max(failures, 1) - 1, 40)))
 
 
+def waiting(retry: Retry, first_try: float, now: float) -> float:
+    """Seconds until an object that waits for something is tried again: as long as it waits already, within bounds."""
+    first, longest = retry.backoff
+    return float(min(longest, max(first, now - first_try)))
+
+
 def expired(retry: Retry, first_try: float, now: float) -> bool:
     """Whether `for` is over. A clock set back never expires anything."""
     return now - first_try > retry.for_
