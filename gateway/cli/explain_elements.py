@@ -20,8 +20,16 @@ _VERBS = {
     Action.EMPTY: "empty",
     Action.DUMMY: "dummy",
     Action.UID: "new UID",
+    Action.CLEAN: "clean",
 }
-_STYLES = {Action.KEEP: "", Action.REMOVE: "red", Action.EMPTY: "yellow", Action.DUMMY: "yellow", Action.UID: "cyan"}
+_STYLES = {
+    Action.KEEP: "",
+    Action.REMOVE: "red",
+    Action.EMPTY: "yellow",
+    Action.DUMMY: "yellow",
+    Action.UID: "cyan",
+    Action.CLEAN: "green",
+}
 _SHOWN = 60  # bytes of a value
 _TEXT = frozenset(
     {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"}
@@ -51,6 +59,7 @@ def as_json(done: Deidentified, *, values: bool = False) -> list[dict[str, Any]]
             "tag": _tag(each.tag),
             "vr": each.vr,
             "action": each.action.value,
+            "verb": _VERBS[each.action],
             "rule": each.source,
             "reason": each.reason,
         }

@@ -17,6 +17,7 @@ from tests.conftest import ROOT
 from transforms.dataset import convert, framing, part10
 from transforms.dataset import syntax as syntaxes
 from transforms.deidentify.engine import Context, deidentify
+from transforms.deidentify.options import OPTIONS
 from transforms.deidentify.profile import compile_profile
 from transforms.errors import TransformError
 from transforms.source import BytesSource
@@ -38,27 +39,41 @@ def errors(dciodvfy: str, content: bytes, folder: Path) -> set[str]:
     return {re.sub(r"\[\d+\]", "[]", re.sub(r"= <[0-9.]*>", "", line)) for line in lines if line.startswith("Error")}
 
 
-def before_and_after(content: bytes) -> tuple[bytes, bytes]:
+RESEARCH = (
+    "clean-descriptors", "clean-graphics", "clean-structured-content", "retain-modified-dates",
+    "retain-patient-characteristics", "retain-safe-private",
+)  # fmt: skip
+RETAIN = (
+    "clean-structured-content", "retain-device-identity", "retain-full-dates", "retain-institution-identity",
+    "retain-safe-private", "retain-uids",
+)  # fmt: skip
+CHOICES: tuple[tuple[str, ...], ...] = ((), RESEARCH, RETAIN, *((option,) for option in OPTIONS))
+
+
+def before_and_after(content: bytes, options: tuple[str, ...] = ()) -> tuple[bytes, bytes]:
     """The object as it came and as it leaves, both with our file meta."""
     found = part10.split(BytesSource(content), tolerant=True)
     source, uid = BytesSource(content[found.offset :]), found.syntax
     framing.check(source, uid)
     if not syntaxes.lookup(uid).little_endian:
         source, uid = convert.to_explicit_le(source, uid), syntaxes.EXPLICIT_LE  # type: ignore[assignment]
-    done = deidentify(source, uid, compile_profile(), Context(b"k" * 32, "test"))
+    done = deidentify(source, uid, compile_profile("basic", options), Context(b"k" * 32, "test"))
     original = part10.meta(done.sop_class, "1.2.3", uid) + source.pread(0, source.size)
     return original, part10.meta(done.sop_class, done.sop_instance, uid) + b"".join(done.plan.chunks())
 
 
 @pytest.mark.slow
-def test_no_new_error_in_any_object_of_the_corpus(corpus_files: list[Path], program: Program, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", CHOICES[:3], ids=["basic", "research", "retain"])
+def test_no_new_error_in_any_object_of_the_corpus(
+    options: tuple[str, ...], corpus_files: list[Path], program: Program, tmp_path: Path
+) -> None:
     dciodvfy = program("dciodvfy")
     judged = 0
     for path in corpus_files:
         if path.stat().st_size > LARGEST:
             continue
         try:
-            before, after = before_and_after(path.read_bytes())
+            before, after = before_and_after(path.read_bytes(), options)
         except TransformError:
             continue
         new = errors(dciodvfy, after, tmp_path) - errors(dciodvfy, before, tmp_path)
@@ -74,11 +89,12 @@ def test_no_new_error(name: str, corpus_files: list[Path], program: Program, tmp
     assert errors(program("dciodvfy"), after, tmp_path) <= errors(program("dciodvfy"), before, tmp_path)
 
 
+@pytest.mark.parametrize("options", CHOICES, ids=lambda each: "+".join(each)[:40] or "basic")
 @pytest.mark.parametrize("name", ["ct-0001.dcm", "mr-0001.dcm", "report.dcm", "key-images.dcm", "screen.dcm"])
-def test_no_new_error_in_made_objects(name: str, program: Program, tmp_path: Path) -> None:
+def test_no_new_error_in_made_objects(name: str, options: tuple[str, ...], program: Program, tmp_path: Path) -> None:
     made = dict(study.study(slices=1, rows=64))[name]
     study.write(made, tmp_path / "made.dcm")
-    before, after = before_and_after((tmp_path / "made.dcm").read_bytes())
+    before, after = before_and_after((tmp_path / "made.dcm").read_bytes(), options)
     assert errors(program("dciodvfy"), after, tmp_path) <= errors(program("dciodvfy"), before, tmp_path)
 
 

@@ -20,6 +20,8 @@ from pydicom.datadict import keyword_for_tag
 from transforms.dataset.elements import LONG_VRS, PIXEL_DATA, UNDEFINED, header_bytes
 from transforms.deidentify import dummies, private, rules
 from transforms.deidentify.cleaning import Cleaning
+from transforms.deidentify.content import Verdict
+from transforms.deidentify.content_values import TEXT
 from transforms.deidentify.context import Context
 from transforms.deidentify.edit import Edit
 from transforms.deidentify.fitting import fits, is_bulk, is_shaped, longest
@@ -63,10 +65,12 @@ class Actions:
 
     __slots__ = (
         "blocks",
+        "by_position",
         "charset",
         "cleaning",
         "context",
         "edit",
+        "emptied",
         "encapsulated",
         "explicit",
         "loosened",
@@ -82,6 +86,7 @@ class Actions:
         "trace",
         "tracing",
         "uids",
+        "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -112,6 +117,9 @@ class Actions:
         self.charset: tuple[str, ...] = ()  # Specific Character Set of the data set or item
         self.blocks = private.Blocks() if table.safe_private else None  # of the data set or item
         self.cleaning: Cleaning | None = None  # the engine's to give where the table cleans
+        self.verdict: Verdict | None = None  # of the content item that is walked
+        self.emptied = False  # a content sequence has just lost all its items
+        self.by_position: bool | None = None  # whether content items may be named by position; None: not looked yet
         self.tracing = trace
         self.trace: list[Traced] = []
         self.path: list[str] = []
@@ -146,6 +154,8 @@ class Actions:
     def element(self, level: Level, tag: int, vr: bytes, start: int, header: int, length: int, depth: int) -> int:
         """Do to one element what the rule of its level says; returns the offset after it."""
         rule = level.rule(tag)
+        if level.content and self.verdict is not None and tag in self.verdict.rules:
+            rule = self.verdict.rules[tag]
         at = start + header
         undefined = length == UNDEFINED
         if tag == CHARSET and length <= _NOTED_BYTES:
@@ -266,6 +276,11 @@ class Actions:
             if vr in (b"SQ", b"") or (vr == b"UN" and undefined):
                 mark = self.edit.mark()
                 after = self.items(at, length, self.size, tag, depth, vr == b"SQ")
+                if self.emptied:
+                    self.emptied = False
+                    self.edit.back(mark)
+                    self.edit.drop(start, after)
+                    return after, Rule(Action.REMOVE, rule.source, "none of its items is left")
                 if not undefined:
                     self.edit.relength(mark, at - 4, length)
                 return after, rule
@@ -322,6 +337,9 @@ class Actions:
         """The value that stands for a non-empty one."""
         if self.is_sequence(tag):
             return dummies.dummy_items(tag, self.sop_class, vr != b"")
+        if self.verdict is not None and self.verdict.identifier and tag == TEXT and 0 < length <= _NOTED_BYTES:
+            value = self.value(at, length).strip(b" \0")
+            return self.context.pseudonym(self.verdict.identifier, value).encode("ascii")
         if tag in dummies.IDENTIFIERS and 0 < length <= _NOTED_BYTES:
             value = self.value(at, length).strip(b" \0")
             return self.context.pseudonym(dummies.IDENTIFIERS[tag], value).encode("ascii")

@@ -28,7 +28,7 @@ class Cleaning:
     cleaner: object | None  # None where no text is cleaned
 
     def value(self, how: How, vr: str, raw: bytes, charset: tuple[str, ...]) -> bytes | None:
-        """A cleaned value of even length; None where it cannot be cleaned. Raises TransformError: charset-undecodable."""
+        """A cleaned value of even length; None where it cannot be cleaned. Raises `charset-undecodable`."""
         if how is How.SHIFT:
             return moved(vr, raw, self.days)
         if how is How.AGE:

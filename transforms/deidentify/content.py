@@ -3,10 +3,12 @@
 Rules of this file, in order; the first that speaks decides (docs/adr/0006)
 1. The root of a content tree is kept. Below an item that was blanked in its place, every item is blanked.
 2. A row for concept name and value type: the chosen options' cells, C over K; else the row's action. Retired SNOMED
-   codes stand for their successors (E.3.4 note 3).
+   codes stand for their successors (E.3.4 note 3), and other codes of the subject's age, sex and birth date for DCM's.
 3. A concept that is listed, but not with this value type: where a row of it identifies (text or a name that no option
    cleans), that row speaks for every value; where the value type is missing or unknown, the first row does.
-4. The value's own type: names are dummied, text is cleaned by Clean Descriptors or dummied, dates and UIDs as their
+4. Text that names a device's manufacturer or model is kept, as Table E.1-1 keeps those attributes; text whose concept
+   is of a private coding scheme is dummied: nobody can look up that it is no physician's name.
+5. The value's own type: names are dummied, text is cleaned by Clean Descriptors or dummied, dates and UIDs as their
    options say. Numbers, codes, containers, references and coordinates are kept and walked.
 
 X removes the item with all below it; D, and X/D since no template is looked up, replaces its value and the tree stays
@@ -19,7 +21,7 @@ It reads no bytes: content_items.py does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from typing import Final, NamedTuple
@@ -52,6 +54,15 @@ _VALUED: Final = frozenset({"TEXT", "PNAME", "DATE", "TIME", "DATETIME", "UIDREF
 _WALKED: Final = frozenset({"CONTAINER", "IMAGE", "COMPOSITE", "WAVEFORM", "SCOORD", "SCOORD3D", "TCOORD", "TABLE"})
 _REFERENCES: Final = frozenset({"IMAGE", "COMPOSITE", "WAVEFORM"})
 _SNOMED_RT: Final = frozenset({"SRT", "SNM3", "99SDM"})
+# Other codes of concepts that Table E.3.4-1 lists in DCM alone (E.3.4: what corresponds to a removed attribute goes)
+_TWINS: Final[dict[tuple[str, str], str]] = {
+    ("21112-8", "LN"): "121031", ("184099003", "SCT"): "121031",  # birth date
+    ("46098-0", "LN"): "121032", ("263495000", "SCT"): "121032",  # sex
+    ("30525-0", "LN"): "121033", ("397669002", "SCT"): "121033", ("424144002", "SCT"): "121033",  # age
+}  # fmt: skip
+# Device Observer, Device and Device Subject: Manufacturer and Model Name. (0008,0070) and (0008,1090) are kept, too
+_KEPT: Final = frozenset({"121014", "121015", "113878", "113879", "121194", "121195"})
+_PRIVATE: Final = "99"  # the begin of a private coding scheme's designator (PS3.16 chapter 8)
 
 
 class ContentAction(StrEnum):
@@ -92,35 +103,33 @@ class _Row(NamedTuple):
 
 
 class ContentRules:
-    """The rules for content items under the options chosen. Pure; share it between threads. `content_rules` makes it."""
+    """The rules for content items under the options chosen; pure, and safe to share. `content_rules` makes it."""
 
     __slots__ = ("_known", "options")
 
     def __init__(self, options: frozenset[str]) -> None:
         self.options = options
-        self._known: dict[tuple[str, _Row | None, bool, bool], Verdict] = {}
+        self._known: dict[tuple[str, _Row | str, bool, bool], Verdict] = {}
 
     def root(self, head: Head) -> Verdict:
         """Of the data set that is the root of a content tree: always kept."""
-        return self._verdict(head.value_type, None, False, False)
+        return self._verdict(_value_type(head), "", False, False)
 
     def verdict(self, head: Head, parent: Verdict | None = None, *, pinned: bool = False) -> Verdict:
         """Of an item. `parent`: the verdict of the item around it. `pinned`: items are named by their position."""
-        row = _row(head)
-        value_type = head.value_type if head.value_type in _VALUED or head.value_type in _WALKED else ""
-        return self._verdict(value_type, row, pinned, parent is not None and parent.blank)
+        return self._verdict(_value_type(head), _row(head), pinned, parent is not None and parent.blank)
 
-    def _verdict(self, value_type: str, row: _Row | None, pinned: bool, below: bool) -> Verdict:
+    def _verdict(self, value_type: str, row: _Row | str, pinned: bool, below: bool) -> Verdict:
         key = value_type, row, pinned, below
         found = self._known.get(key)  # bounded: by the rows and value types there are
         if found is None:
             found = self._known.setdefault(key, self._made(value_type, row, pinned, below))
         return found
 
-    def _made(self, value_type: str, row: _Row | None, pinned: bool, below: bool) -> Verdict:
+    def _made(self, value_type: str, row: _Row | str, pinned: bool, below: bool) -> Verdict:
         if below:
             return self._blank(value_type, "E.3.4-1", "below an item that Table E.3.4-1 removes")
-        return self._by_type(value_type) if row is None else self._by_row(value_type, row, pinned)
+        return self._by_type(value_type, row) if isinstance(row, str) else self._by_row(value_type, row, pinned)
 
     def _by_row(self, value_type: str, row: _Row, pinned: bool) -> Verdict:
         cells = {
@@ -145,8 +154,14 @@ class ContentRules:
                 return blank._replace(identifier=f"content {row.code} {row.scheme}")
         return blank
 
-    def _by_type(self, value_type: str) -> Verdict:
+    def _by_type(self, value_type: str, kind: str) -> Verdict:
         rules = defaults(self.options)
+        if kind == "kept":
+            return self._owned(
+                "TEXT", Rule(Action.KEEP, "E.3.4 TEXT", "manufacturer or model, as Table E.1-1 keeps it")
+            )
+        if kind == "private":
+            rules = owned(self.options, "TEXT", Rule(Action.DUMMY, "E.3.4 TEXT", "text of a private concept"))
         own = OWN.get(value_type, ())
         for tag in own:
             if rules[tag].action is not Action.KEEP:
@@ -168,14 +183,19 @@ class ContentRules:
         return Verdict(ContentAction.KEEP if kept else ContentAction.CLEAN, source, reason, rules, blank=True)
 
 
+def is_content(sequence: int) -> bool:
+    """Whether the items of a sequence are content items."""
+    return sequence in SEQUENCES or sequence in MACROS
+
+
 def value_rules(verdict: Verdict) -> Mapping[int, Rule]:
     """The rules that hold in the verdict's item before those of its level: one for each value attribute, by tag."""
     return verdict.rules
 
 
 @cache
-def content_rules(options: Iterable[str]) -> ContentRules:
-    """The rules under these options (of options.OPTIONS, in a hashable collection). The same each time."""
+def content_rules(options: tuple[str, ...] | frozenset[str]) -> ContentRules:
+    """The rules under these options (names of options.OPTIONS); the same object each time."""
     return ContentRules(frozenset(options))
 
 
@@ -190,19 +210,27 @@ def _tables() -> dict[tuple[str, str], dict[str, _Row]]:
 _ROWS: Final = _tables()
 
 
-def _row(head: Head) -> _Row | None:
-    """The row that speaks for an item; None where Table E.3.4-1 is silent."""
-    if not head.code:
-        return None
-    code, scheme = head.code.upper(), head.scheme.upper() or "DCM"  # whoever left the scheme out meant DICOM's
+def _value_type(head: Head) -> str:
+    """The value type, "" where it is none that we know."""
+    return head.value_type if head.value_type in _VALUED or head.value_type in _WALKED else ""
+
+
+def _row(head: Head) -> _Row | str:
+    """The row that speaks for an item; where Table E.3.4-1 is silent "kept", "private" or "" (rules 4 and 5)."""
+    code, scheme = head.code.upper(), head.scheme.upper()
+    if not code:
+        return ""
     if scheme in _SNOMED_RT:
         code, scheme = table.SNOMED_RT.get(code, ""), "SCT"
-    rows = _ROWS.get((code, scheme))
-    if rows is None:
-        return None
-    row = rows.get(head.value_type)
-    if row is not None or head.value_type in _WALKED:
-        return row
+    twin = _TWINS.get((code, scheme))
+    rows = _ROWS.get((twin, "DCM") if twin else (code, scheme or "DCM"), {})  # no scheme: DICOM's was meant
+    if head.value_type in rows:
+        return rows[head.value_type]
+    silent = "private" if scheme.startswith(_PRIVATE) else ""
+    if head.value_type == "TEXT" and scheme == "DCM" and code in _KEPT:
+        silent = "kept"
+    if not rows or head.value_type in _WALKED:
+        return silent
     if head.value_type in _VALUED:
-        return next((each for each in rows.values() if each.identifies), None)
+        return next((row for row in rows.values() if row.identifies), silent)
     return next(iter(rows.values()))

@@ -43,14 +43,17 @@ class Head(NamedTuple):
     relationship: str = ""
 
 
-def peek(read: Read, at: int, end: int, explicit: bool, delimited: bool = False) -> Head:
+def peek(
+    read: Read, at: int, end: int, explicit: bool, delimited: bool = False, ends: dict[int, int] | None = None
+) -> Head:
     """The head of the item whose first element begins at `at` and whose last byte is before `end`.
 
-    `delimited`: the item has no length, and ends with its delimiter somewhere before `end`.
+    `delimited`: the item has no length, and ends with its delimiter somewhere before `end`. `ends`: one dict for all
+    calls on a data set keeps what was passed by, so that nested items cost no more than their bytes.
     Raises BadFraming (header-truncated, vr-unknown, length-overrun, length-undefined, item-expected,
     delimiter-unexpected, delimiter-missing) or BudgetExceeded (depth).
     """
-    window = _Window(read)
+    window = _Window(read, {} if ends is None else ends)
     value_type = code = scheme = relationship = ""
     last = 0
     while at < end:
@@ -94,7 +97,7 @@ def after_item(read: Read, at: int, end: int, explicit: bool) -> int:
 
     Raises as `peek`.
     """
-    return _past_elements(_Window(read), at, end, explicit, 0)
+    return _past_elements(_Window(read, {}), at, end, explicit, 0)
 
 
 def refers_by_position(source: ByteSource) -> bool:
@@ -114,10 +117,11 @@ def refers_by_position(source: ByteSource) -> bool:
 class _Window:
     """A few bytes of the source, read ahead."""
 
-    __slots__ = ("base", "data", "read")
+    __slots__ = ("base", "data", "ends", "read")
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: Read, ends: dict[int, int]) -> None:
         self.read = read
+        self.ends = ends  # where a value without a length begins -> the offset after its delimiter
         self.data = b""
         self.base = 0
 
@@ -207,11 +211,16 @@ def _past_items(window: _Window, at: int, end: int, explicit: bool, depth: int) 
     """The offset after the items and the delimiter of a sequence without a length."""
     if depth > _DEPTH:
         raise BudgetExceeded("depth", at)
+    known = window.ends.get(at)
+    if known is not None and known <= end:
+        return known
+    begin = at
     while at < end:
         tag, _, value, length = window.header(at, end, False)
         if tag == SEQUENCE_END:
             if length:
                 raise BadFraming("delimiter-unexpected", at)
+            window.ends[begin] = value
             return value
         if tag != ITEM:
             raise BadFraming("item-expected", at)

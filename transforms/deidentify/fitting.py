@@ -28,7 +28,11 @@ _SHAPES: Final = {
     "AS": re.compile(rb"([0-9]{3}[DWMY][ \0]*)?"),
     "CS": re.compile(rb"[A-Z0-9_ \\]*[ \0]*"),
     "DS": re.compile(rb"[0-9+\-.eE \\]*[ \0]*"),
+    "DA": re.compile(rb"[0-9.\\]*[ \0]*"),
+    "DT": re.compile(rb"[0-9.+\-\\]*[ \0]*"),
     "IS": re.compile(rb"[0-9+\- \\]*[ \0]*"),
+    "TM": re.compile(rb"[0-9.:\\]*[ \0]*"),
+    "UI": re.compile(rb"[0-9.\\]*[ \0]*"),
 }
 _TEXT: Final = re.compile(rb"[^\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]*\0*")
 

@@ -11,7 +11,7 @@ Overrides apply at the top level and in every item. Paths, `when` and private el
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from struct import Struct
 from typing import Any, Final, Protocol
@@ -22,6 +22,8 @@ from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from profiles.confidentiality import load, names, nested_types, top_level_types
 from transforms.dataset.elements import LONG_VRS, dictionary_vr
 from transforms.deidentify import options as chosen
+from transforms.deidentify.content import CONTENT, content_rules, is_content
+from transforms.deidentify.content_values import TAGS as VALUE_TAGS
 from transforms.deidentify.dummies import ITEMS
 from transforms.deidentify.options import How
 from transforms.deidentify.rules import MARKER, Action, Rule, Rules, allowed_vrs
@@ -77,7 +79,7 @@ class Override(Protocol):
 class Level:
     """The rules of one place: the top of an object of one SOP class, or the items of one sequence."""
 
-    __slots__ = ("_known", "_rules", "_types", "explicit", "implicit", "nested")
+    __slots__ = ("_known", "_rules", "_types", "content", "explicit", "implicit", "nested")
 
     def __init__(
         self,
@@ -91,6 +93,7 @@ class Level:
         self._types = types
         self._known: dict[int, Rule] = {}
         self.nested = nested
+        self.content = False  # its items are content items: their value attributes are looked at, whatever the rule
         self.explicit = explicit  # tag and VR as they stand in Explicit VR little endian -> tag << 4 | code
         self.implicit = implicit  # the tag alone
 
@@ -110,8 +113,8 @@ class ActionTable:
     """A compiled profile. Safe to share between threads; levels are made when first needed and kept."""
 
     __slots__ = (
-        "_base", "_items", "_nested", "_tops", "_varying", "cleans", "cleans_text", "generation", "options",
-        "overrides", "profile", "retains_uids", "rules", "safe_private", "shifts",
+        "_base", "_items", "_nested", "_tops", "_varying", "cleans", "cleans_text", "content",
+        "generation", "options", "overrides", "profile", "retains_uids", "rules", "safe_private", "shifts",
     )  # fmt: skip
 
     def __init__(self, rules: Rules, overrides: tuple[tuple[int, int, str], ...]) -> None:
@@ -124,6 +127,7 @@ class ActionTable:
         self.safe_private = chosen.SAFE_PRIVATE in rules.options
         self.cleans = self.safe_private or bool(cleaned - {None})
         self.cleans_text = self.safe_private or bool(cleaned & {How.TEXT, How.GRAPHICS, How.CONTENT})
+        self.content = content_rules(frozenset(self.options)) if CONTENT in self.options else None
         self.retains_uids = chosen.UIDS in rules.options
         told = repr(
             (GENERATION, self.profile.name, self.profile.edition, *self.options, sorted(line[1:] for line in overrides))
@@ -153,11 +157,16 @@ class ActionTable:
 
     def items(self, sequence: int) -> Level:
         """The level of the items of a sequence."""
-        if sequence not in self._nested:
+        content = self.content is not None and is_content(sequence)
+        if sequence not in self._nested and not content:
             return self._base
         found = self._items.get(sequence)
         if found is None:
-            found = self._items.setdefault(sequence, self._level(self._nested[sequence], nested=True))
+            found = self._level(self._nested.get(sequence, {}), nested=True)
+            found.content = content
+            if content:
+                _look(found, VALUE_TAGS)
+            found = self._items.setdefault(sequence, found)
         return found
 
     def _level(self, types: Mapping[int, str] | None, *, nested: bool) -> Level:
@@ -187,6 +196,15 @@ def _fill(level: Level, tags: Any) -> None:
                 code = DROP_LONG if long else DROP_SHORT
             level.explicit[key + vr.encode()] = tag << 4 | code
             level.implicit[key] = tag << 4 | {KEEP_SHORT: KEEP_LONG, DROP_SHORT: DROP_LONG}.get(code, code)
+
+
+def _look(level: Level, tags: Iterable[int]) -> None:
+    """Send these tags the slow way."""
+    for tag in tags:
+        key = _KEY.pack(tag >> 16, tag & 0xFFFF)
+        for vr in allowed_vrs(tag):
+            level.explicit[key + vr.encode()] = tag << 4 | LOOK
+        level.implicit[key] = tag << 4 | LOOK
 
 
 def compile_profile(

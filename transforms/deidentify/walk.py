@@ -27,9 +27,13 @@ from transforms.dataset.elements import (
     SHORT_VRS,
     UNDEFINED,
 )
-from transforms.deidentify.actions import Actions
+from transforms.deidentify.actions import Actions, Traced
+from transforms.deidentify.content import PINNED, SEQUENCES, ContentAction
+from transforms.deidentify.content_items import after_item, peek, refers_by_position
+from transforms.deidentify.dummies import CONTENT_SEQUENCE
 from transforms.deidentify.private import Blocks
 from transforms.deidentify.profile import DROP_LONG, DROP_SHORT, KEEP_LONG, KEEP_SHORT, Level
+from transforms.deidentify.rules import Action
 from transforms.errors import BadFraming, BudgetExceeded
 
 WINDOW: Final = 1 << 16  # bytes read at a time; an element's header always lies within one window
@@ -187,11 +191,13 @@ class Walk(Actions):
         if not undefined:
             end = at + length
         number = 0
-        charset, blocks = self.charset, self.blocks
+        charset, blocks, verdict = self.charset, self.blocks, self.verdict
+        left = 0
         while undefined or at < end:
             item, size = self._item(at, end)
             if item == SEQUENCE_END and undefined and size == 0:
-                return at + 8
+                at += 8
+                break
             if item != ITEM:
                 raise BadFraming("item-expected", at)
             number += 1
@@ -199,6 +205,15 @@ class Walk(Actions):
                 self.path.append(f"[{number}]")
             if blocks is not None:
                 self.blocks = Blocks()  # reservations hold for one item (PS3.5 7.8)
+            if level.content:
+                after = self._content(at, end, size, tag, explicit)
+                if after:  # gone, with all below it
+                    at = after
+                    self.verdict = verdict
+                    if self.tracing:
+                        self.path.pop()
+                    continue
+                left += 1
             if size == UNDEFINED:
                 at = walker(at + 8, end, level, depth + 1, True)
             else:
@@ -210,8 +225,35 @@ class Walk(Actions):
                 at = after
             if self.tracing:
                 self.path.pop()
-            self.charset, self.blocks = charset, blocks
+            self.charset, self.blocks, self.verdict = charset, blocks, verdict
+        self.emptied = level.content and number > 0 and not left and not SEQUENCES.get(tag, False)
         return at
+
+    def _content(self, at: int, end: int, size: int, sequence: int, explicit: bool) -> int:
+        """Judge the content item at `at`; the offset after it where it goes, else 0 and the verdict is set."""
+        content = self.table.content
+        assert content is not None
+        undefined = size == UNDEFINED
+        if not undefined:
+            if at + 8 + size > end:
+                raise BadFraming("length-overrun", at)
+            end = at + 8 + size
+        pinned = sequence in PINNED
+        if sequence == CONTENT_SEQUENCE:
+            if self.by_position is None:
+                self.by_position = refers_by_position(self.source)
+            pinned = self.by_position
+        head = peek(self._peek, at + 8, end, explicit, undefined)
+        self.verdict = content.verdict(head, self.verdict, pinned=pinned)
+        if self.verdict.action is not ContentAction.REMOVE_ITEM:
+            return 0
+        after = after_item(self._peek, at + 8, end, explicit) if undefined else end
+        self.edit.drop(at, after)
+        if self.tracing:
+            path = ".".join(self.path).replace(".[", "[")
+            why = self.verdict
+            self.trace.append(Traced(path, ITEM, "", Action.REMOVE, why.source, why.reason, at + 8, after - at - 8))
+        return after
 
     def past(self, at: int, end: int, vr: bytes, tag: int, explicit: bool, depth: int = 0) -> int:
         """The offset after the undefined-length value that begins at `at`, without acting on anything in it."""
