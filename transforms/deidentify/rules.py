@@ -81,6 +81,7 @@ _PUBLIC_UR: Final = frozenset({0x0008010E, 0x00080120, 0x00687005})
 _NUMBERS: Final = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "SV", "UV", "US or SS", "US or SS or OW"})
 # References whose items hold only class and instance UIDs: as a dummy the sequence is walked and its UIDs replaced
 REFERENCES: Final = frozenset({0x00081110, 0x00081111, 0x00081140, 0x00082112})
+CODE_MEANING: Final = 0x00080104
 GRAPHIC_TEXT: Final = 0x00700006  # Unformatted Text Value: of graphic and waveform annotations
 _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
@@ -111,6 +112,8 @@ class Rules:
         row = self.rows.get(tag)
         if row is not None:
             return self._optional(row, tag) or self.basic(tag, types, nested=nested)
+        if tag == CODE_MEANING and How.TEXT in self.cleaning:
+            return Rule(Action.CLEAN, "added", "sites write names into the meanings of their own codes", how=How.TEXT)
         found = self.basic(tag, types, nested=nested)
         if found is UIDS and chosen.UIDS in self.options:
             return Rule(Action.KEEP, chosen.UIDS, "unlisted UID")
