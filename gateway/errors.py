@@ -38,6 +38,10 @@ class HoldObject(GatewayError):
     """Nobody can go on without a person: keep the object, show the reason, send nothing."""
 
 
+class WaitObject(GatewayError):
+    """Something this object needs beside its destination is not there now: nothing is counted, it is tried again."""
+
+
 class DestinationDown(GatewayError):
     """The destination's fault: no object loses an attempt; try again later."""
 

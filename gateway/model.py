@@ -115,6 +115,7 @@ class Result(StrEnum):
     DOWN = "down"  # the destination: no attempt is lost
     REFUSED = "refused"  # the object was answered with a failure that may pass: try again, counted
     HELD = "held"  # the object cannot go there as it is: a person must look
+    WAITS = "waits"  # something it needs beside the destination is not there: tried again, not counted
     GAVE_BACK = "gave-back"  # the worker drains: back to waiting, nothing counted
 
 

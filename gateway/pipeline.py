@@ -136,7 +136,7 @@ def redecide(instance: Instance, spool: Spool, ruleset: Ruleset) -> Decision:
 
 @contextmanager
 def prepare(job: Job, spool: Spool, rulebook: Rulebook) -> Iterator[Outgoing]:
-    """Run the steps of the job's route over its object. Raises HoldObject; what it yields is complete."""
+    """Run the steps of the job's route over its object. Raises HoldObject, WaitObject; what it yields is complete."""
     instance = job.instance
     decision = instance.decision
     ruleset = rulebook.get(decision.rules_hash)
@@ -159,7 +159,8 @@ def _deidentified(outgoing: Outgoing, how: Deidentification, spool: Spool) -> Ou
     """PS3.15 Annex E over one object; the walk reads little endian, so others are converted first."""
     try:
         source, uid = _little_endian(outgoing.source, outgoing.syntax, spool)
-        done = deidentify(source, uid, how.table, how.context)
+        patient = how.patients.pseudonym(source, uid)
+        done = deidentify(source, uid, how.table, how.context, patient=patient)
     except TransformError as error:
         raise HoldObject(error.reason, error.detail) from error
     identity = Identity(

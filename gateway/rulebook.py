@@ -21,6 +21,7 @@ from gateway.config.secrets import resolve
 from gateway.decide.check import problems as rule_problems
 from gateway.decide.routes import Rules, compile_rules
 from gateway.errors import GatewayError, HoldObject
+from gateway.patients.lookup import Patients, store
 from transforms.deidentify.engine import Context
 from transforms.deidentify.profile import ActionTable, compile_profile
 from transforms.errors import TransformError
@@ -33,6 +34,7 @@ class Deidentification:
     table: ActionTable
     context: Context
     key_id: str
+    patients: Patients
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def take(file: Path) -> tuple[Config, str]:
 def compile_ruleset(config: Config, digest: str) -> Ruleset:
     """Compile rules and profiles and read the keys. Raises ConfigRefused or GatewayError, naming no secret."""
     ready = {}
+    given = store(config.state.dir)
     for name, block in config.deidentify.items():
         key = resolve(block.key)
         project = block.project or name
@@ -70,12 +73,18 @@ def compile_ruleset(config: Config, digest: str) -> Ruleset:
             table = compile_profile(block.profile, block.options, block.override)
         except TransformError as error:
             raise GatewayError(error.reason, f"deidentify {name}: {error.detail}") from error
-        ready[name] = Deidentification(
-            table=table,
-            context=Context(key=key, project=project),
-            key_id=hmac.new(key, b"dicom-gateway key id", hashlib.sha256).hexdigest()[:16],
-        )
+        context = Context(key=key, project=project)
+        try:
+            patients = Patients(block, context, given)
+        except GatewayError as error:
+            raise GatewayError(error.reason, f"deidentify {name}: {error.detail}") from error
+        ready[name] = Deidentification(table=table, context=context, key_id=key_id(key), patients=patients)
     return Ruleset(digest, config, compile_rules(config), ready, {route.id: route for route in config.routes})
+
+
+def key_id(key: bytes) -> str:
+    """16 hex digits that tell one key from another and nothing of either."""
+    return hmac.new(key, b"dicom-gateway key id", hashlib.sha256).hexdigest()[:16]
 
 
 class Rulebook:

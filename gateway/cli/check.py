@@ -14,9 +14,10 @@ import typer
 from gateway.config.load import examine, rules_hash
 from gateway.config.problems import Loc, Problem, ordered
 from gateway.config.schema import Config, KeyPair, Route, Tls
-from gateway.config.secrets import open_to_others, resolve
+from gateway.config.secrets import resolve
 from gateway.decide.check import problems as rule_problems
 from gateway.errors import GatewayError
+from gateway.patients.check import problems as patient_problems
 from gateway.security import tls
 from transforms.deidentify.profile import compile_profile
 from transforms.errors import TransformError
@@ -87,8 +88,7 @@ def outside(config: Config) -> list[Problem]:
             resolve(block.key)
         except GatewayError as error:
             found.append(places.at_value(loc, str(error)))
-        if block.key.startswith("file:") and (why := open_to_others(Path(block.key.removeprefix("file:")))):
-            found.append(places.warn(loc, why))
+        found += patient_problems(block, loc[:2], places)
         try:
             compile_profile(block.profile, block.options, block.override)
         except TransformError as error:

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gateway.cli.common import fail
-from gateway.cli.deid_file import FileResult, Settings, compiled, read_profile, run
+from gateway.cli.deid_file import FileResult, Settings, compiled, patient_map, read_profile, run
+from gateway.cli.mapping import Mapping
 from gateway.config.secrets import resolve
 from gateway.errors import GatewayError
 from transforms.deidentify.context import Context
@@ -49,6 +51,15 @@ def deid(
     project: Annotated[str, typer.Option(help="Domain of the pseudonyms: another project, other pseudonyms.")] = "deid",
     report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write what came of each input.")] = None,
     names: Annotated[bool, typer.Option("--names", help="Put the inputs' paths into the report.")] = False,
+    patients: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Pseudonyms: issuer,patient_id,pseudonym; else the key's.")
+    ] = None,
+    allow_merge: Annotated[
+        bool, typer.Option("--allow-merge", help="Two of its patients may get one pseudonym.")
+    ] = False,
+    mapping: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write who became whom (id_old,id_new). It identifies patients.")
+    ] = None,
     processes: Annotated[int, typer.Option(min=0, help="Processes; 0: one for each processor.")] = 0,
 ) -> None:
     """De-identify files and folders: PS3.15 profiles, keyed UIDs and pseudonyms, names of outputs that say nothing.
@@ -57,9 +68,17 @@ def deid(
     """
     try:
         settings = Settings(
-            read_profile(profile, tuple(option or ())), resolve(f"file:{key_file}"), project, out, report is not None
+            read_profile(profile, tuple(option or ())),
+            resolve(f"file:{key_file}"),
+            project,
+            out,
+            report is not None,
+            patients,
+            allow_merge,
+            mapping is not None,
         )
         compiled(settings)
+        patient_map(settings)
     except (GatewayError, TransformError) as error:
         fail(str(error))
     except ValueError as error:
@@ -73,7 +92,7 @@ def deid(
         fail(f"{out}: {os.strerror(error.errno or 5)}")
     if report is not None and report.exists():
         fail(f"{report}: exists already")
-    results = list(_run(tasks, settings, processes or os.cpu_count() or 1))
+    results = _mapped(_run(tasks, settings, processes or os.cpu_count() or 1), mapping)
     if report is not None:
         _write_report(report, settings, tasks if names else None, results)
     _tell(results, report)
@@ -95,6 +114,27 @@ def _found(inputs: list[Path]) -> Iterator[tuple[Path, bool]]:
             yield path, False
         else:
             fail(f"{path}: no such file or folder")
+
+
+def _mapped(results: Iterator[FileResult], folder: Path | None) -> list[FileResult]:
+    """All results; on request the tables of who became whom, which then are nowhere else."""
+    if folder is None:
+        return list(results)
+    try:
+        mapping = Mapping(folder)
+        done = []
+        for each in results:
+            mapping.add(each.pairs)
+            done.append(replace(each, pairs=None))
+        patients, uids = mapping.write()
+    except GatewayError as error:
+        fail(str(error))
+    print(
+        f"{folder}: {patients} patients and {uids} UIDs. These tables identify patients: they are not for who gets "
+        "the objects.",
+        file=sys.stderr,
+    )
+    return done
 
 
 def _run(tasks: list[tuple[Path, bool]], settings: Settings, processes: int) -> Iterator[FileResult]:

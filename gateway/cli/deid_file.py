@@ -15,19 +15,23 @@ import secrets
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from gateway.cli.mapping import Pairs
 from gateway.config.schema import Block, Override
 from gateway.errors import GatewayError
+from gateway.patients.csvmap import CsvMap, load
 from gateway.store.spool import FileSource
 from profiles.confidentiality import names
 from transforms.dataset import convert, framing, part10
 from transforms.dataset import syntax as syntaxes
-from transforms.deidentify.engine import Context, deidentify
+from transforms.deidentify.engine import Context, Pseudonym, deidentify
+from transforms.deidentify.patient import read_patient
 from transforms.deidentify.profile import ActionTable, compile_profile
 from transforms.errors import TransformError
 from transforms.source import ByteSource, BytesSource, EditPlan, Literal
@@ -55,6 +59,9 @@ class Settings:
     project: str
     out: Path
     report: bool
+    patients: Path | None = None  # a CSV map; None: the key makes the pseudonyms
+    merge: bool = False
+    mapping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class FileResult:
     output: str = ""  # name within the folder of outputs
     codes: tuple[str, ...] = ()
     actions: dict[str, int] = field(default_factory=dict)
+    pairs: Pairs | None = field(default=None, repr=False)  # only where a mapping was asked for
 
 
 def read_profile(name: str, options: tuple[str, ...]) -> ProfileFile:
@@ -131,7 +139,9 @@ def _made(
         elif not known.little_endian:
             place = None
             data, syntax = convert.to_explicit_le(data, syntax), syntaxes.EXPLICIT_LE
-        done = deidentify(data, syntax, table, context, trace=settings.report)
+        heard = context.uids(table.generation).hear() if settings.mapping else {}
+        who = _patient(data, syntax, settings)
+        done = deidentify(data, syntax, table, context, patient=who, trace=settings.report)
         name = f"{done.sop_instance}.dcm"
         head = part10.meta(done.sop_class, done.sop_instance, syntax)
         if not _write(settings.out, name, head, done.plan, place):
@@ -140,7 +150,32 @@ def _made(
         if scratch is not None:
             scratch.unlink(missing_ok=True)
     counts = Counter(element.action.value for element in done.elements)
-    return FileResult("done", output=name, codes=done.codes, actions=dict(sorted(counts.items())))
+    pairs = _pairs(data, syntax, done.patient_id, heard) if settings.mapping else None
+    return FileResult("done", output=name, codes=done.codes, actions=dict(sorted(counts.items())), pairs=pairs)
+
+
+def patient_map(settings: Settings) -> CsvMap | None:
+    """The map of patients, read once a process. Raises GatewayError with every mistake of the file."""
+    return None if settings.patients is None else _read_map(settings.patients, settings.merge)
+
+
+@lru_cache(maxsize=1)
+def _read_map(path: Path, merge: bool) -> CsvMap:
+    return load(path, merge=merge)
+
+
+def _patient(data: ByteSource, syntax: str, settings: Settings) -> Pseudonym | None:
+    """The mapped pseudonym; None where the key makes it. Raises HoldObject."""
+    found = patient_map(settings)
+    if found is None:
+        return None
+    patient = read_patient(data, syntax)
+    return Pseudonym(found.find(patient)[1], patient)
+
+
+def _pairs(data: ByteSource, syntax: str, pseudonym: str, heard: dict[bytes, bytes]) -> Pairs:
+    old = read_patient(data, syntax).patient_id.decode("utf-8", "backslashreplace")
+    return Pairs((old, pseudonym), tuple((a.decode("latin-1"), b.decode("ascii")) for a, b in heard.items()))
 
 
 def _inflated(data: ByteSource, folder: Path) -> tuple[Path | None, ByteSource]:

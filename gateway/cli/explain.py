@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from gateway.cli import pages
 from gateway.cli.common import fail, loaded
 from gateway.cli.explain_elements import as_json as elements_json
 from gateway.cli.explain_elements import as_table
@@ -34,6 +35,7 @@ def explain(
     calling_ae: Annotated[str, typer.Option("--calling", help="Pretend this calling AE title.")] = "",
     values: Annotated[bool, typer.Option("--values", help="Show values. They may identify a patient.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page to look at, too.")] = None,
 ) -> None:
     """Say what would happen to OBJECT, and why: the route, why the others not, and per element the action and its rule.
 
@@ -60,19 +62,26 @@ def explain(
                 source, uid = BytesSource(b"".join(convert.inflate(source))), syntax.EXPLICIT_LE
             elif not syntax.lookup(uid).little_endian:
                 source, uid = convert.to_explicit_le(source, uid), syntax.EXPLICIT_LE
-            steps.append((name, deidentify(source, uid, how.table, how.context, trace=True), ""))
-        except TransformError as error:
+            patient = how.patients.preview(source, uid)
+            made = deidentify(source, uid, how.table, how.context, patient=patient, trace=True)
+            steps.append((name, made, ""))
+        except (TransformError, GatewayError) as error:
             steps.append((name, None, str(error)))
+    document = {
+        "routes": told.as_json(),
+        "steps": [
+            {"deidentify": name, "elements": elements_json(done, values=values)}
+            if done is not None
+            else {"deidentify": name, "held": held}
+            for name, done, held in steps
+        ],
+    }
+    if html is not None:
+        try:
+            pages.write(html, "explain.html.j2", **document, values=values)
+        except GatewayError as error:
+            fail(str(error))
     if as_json:
-        document = {
-            "routes": told.as_json(),
-            "steps": [
-                {"deidentify": name, "elements": elements_json(done, values=values)}
-                if done is not None
-                else {"deidentify": name, "held": held}
-                for name, done, held in steps
-            ],
-        }
         json.dump(document, sys.stdout, indent=2)
         print()
         return

@@ -19,12 +19,14 @@ COMMANDS: Final = {
     "check": ("check", "check"),
     "test": ("cases", "run_cases"),
     "explain": ("explain", "explain"),
+    "diff": ("diff", "diff"),
     "deid": ("deid", "deid"),
     "send": ("send", "send"),
     "echo": ("echo", "echo"),
     "status": ("status", "status"),
     "held": ("held", "app"),
     "audit": ("audit", "app"),
+    "patients": ("patients", "app"),
     "certs": ("certs", "app"),
 }
 

@@ -22,6 +22,7 @@ from gateway.config.units import (
     Backoff,
     Duration,
     FileRef,
+    HttpsUrl,
     Identifier,
     Identifiers,
     SecretRef,
@@ -160,10 +161,40 @@ class Override(Block):
     """One ordered change to a profile's action table."""
 
     at: str  # keyword, tag (gggg,eeee) or path
-    do: Literal["keep", "remove", "empty", "dummy", "uid"]
+    do: Literal["keep", "clean", "remove", "empty", "dummy", "uid"]
     why: str
     when: dict[str, Any] | None = None
     allow_looser: bool = False
+
+
+class ServiceTls(Block):
+    """How a map service is spoken to: always verified, by anchors that are named. `identity` makes TLS mutual."""
+
+    profile: Literal["bcp195-rfc9325", "bcp195-rfc9325-modified"] = "bcp195-rfc9325"
+    trust: FileRef
+    identity: KeyPair | None = None  # nothing else is shown: the file's own identity is not for this service
+    crl: FileRef | None = None
+
+
+class Patients(Block):
+    """Where the pseudonyms of patients come from (docs/patients.md)."""
+
+    by: Literal["key", "csv", "service"] = "key"
+    map: FileRef | None = None  # csv: issuer,patient_id,pseudonym
+    allow_merge: str | None = None  # why two patients may get one pseudonym
+    url: HttpsUrl | None = None  # service
+    tls: ServiceTls | None = None
+    token: SecretRef | None = None  # sent as a bearer token
+    timeout: Duration = Field(10.0, gt=0, le=60)  # for one whole lookup, connecting included
+    max_answer: Size = Field(64 << 10, ge=1 << 10, le=1 << 20)
+    recheck: Duration = 86400.0  # an answer that is older is asked for again; it must be the same
+
+
+class Escrow(Block):
+    """An encrypted table of who is who, for the officer who may go back. The gateway cannot read it."""
+
+    to: FileRef  # the officer's certificate (PEM, RSA)
+    file: FileRef  # appended to
 
 
 class Deidentify(Block):
@@ -173,6 +204,8 @@ class Deidentify(Block):
     options: Words = ()
     key: SecretRef
     project: str | None = None  # domain of pseudonyms; default: the block's name
+    patients: Patients = Patients()
+    escrow: Escrow | None = None
     override: tuple[Override, ...] = ()
 
 

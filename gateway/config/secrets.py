@@ -1,6 +1,7 @@
 """Secrets, resolved as late as can be. The rule file only names them: `env:NAME` or `file:PATH`.
 
 No error, log line or representation made here holds a secret. Errors name the reference, which is not secret.
+A file that others may read is refused: what was readable may have been read, and who has a key can try every patient.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def resolve(ref: str) -> bytes:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
+            if why := _too_open(os.fstat(file.fileno()).st_mode):
+                raise GatewayError("secret-readable-by-others", f"file:{path}: {why}")
             return file.read(MAX_BYTES + 3)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else "cannot be read"
@@ -47,9 +50,13 @@ def _read(path: Path) -> bytes:
 
 
 def open_to_others(path: Path) -> str:
-    """Why the mode of a secret's file is too open, or ""."""
+    """Why the mode of a file that holds secrets or patients is too open, or ""."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        return _too_open(path.stat().st_mode)
     except OSError:
         return ""
-    return f"others may read this secret: its mode is {mode:04o}, chmod 600 it" if mode & 0o077 else ""
+
+
+def _too_open(mode: int) -> str:
+    allowed = stat.S_IMODE(mode)
+    return f"others may read it: its mode is {allowed:04o}, chmod 600 it" if allowed & 0o077 else ""

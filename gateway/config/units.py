@@ -18,6 +18,9 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB)?")
 _BYTES = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_URL = re.compile(
+    r"https://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::([0-9]{1,5}))?(/[!$&-;=@-Z_a-z~%]{0,1024})?"
+)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -100,6 +103,14 @@ def secret_ref(value: Any, info: ValidationInfo) -> Secret:
     return Secret(value)
 
 
+def https_url(value: Any) -> str:
+    """`https://example.org[:port][/path]`: no user, query or fragment, which could hold a secret or a patient."""
+    found = _URL.fullmatch(value) if isinstance(value, str) else None
+    if not found or not 0 < int(found[2] or 443) < 65536:
+        raise ValueError("a service is written https://example.org:8443/path, without user, query and fragment")
+    return str(value)
+
+
 def listed(value: Any) -> Any:
     """A single value where a list may stand."""
     return (value,) if isinstance(value, str) else value
@@ -119,6 +130,7 @@ Backoff = Annotated[tuple[float, float], BeforeValidator(backoff)]
 AETitle = Annotated[str, BeforeValidator(ae_title)]
 Identifier = Annotated[str, BeforeValidator(identifier)]
 FileRef = Annotated[Path, BeforeValidator(file_ref)]
+HttpsUrl = Annotated[str, BeforeValidator(https_url)]
 SecretRef = Annotated[str, BeforeValidator(secret_ref)]
 AETitles = Annotated[tuple[AETitle, ...], BeforeValidator(listed)]
 Identifiers = Annotated[tuple[Identifier, ...], BeforeValidator(listed)]

@@ -6,6 +6,7 @@ Rules of this file
 * A lane is a thread that exists while there is work, plus `idle` seconds. A silent destination costs nothing.
 * Three failures are kept apart: DestinationDown gives every waiting job of this destination back uncounted (the
   writer probes with one); an Answer is about one object; an exception of ours holds that object with `internal-error`.
+* WaitObject is none of the three: the object needs something that is not there now. It waits, the others go on.
 * An object is prepared to its end before its first byte leaves; while it is, its in-flight slot is set on disk.
 """
 
@@ -20,7 +21,7 @@ from contextlib import AbstractContextManager
 
 from gateway.audit.events import Party
 from gateway.deliver.contract import Answer, Carrier, Need, Session
-from gateway.errors import DestinationDown, HoldObject
+from gateway.errors import DestinationDown, HoldObject, WaitObject
 from gateway.logs import fields
 from gateway.model import Job, Outcome, Result
 from gateway.pipeline import Outgoing
@@ -144,6 +145,9 @@ class Lanes:
                 outcome = _outcome(job, session, outgoing, answer)
         except HoldObject as error:
             outcome = Outcome(job.delivery, Result.HELD, reason=error.reason)
+        except WaitObject as error:
+            log.warning(fields("waits", destination=self.name, reason=error.reason, detail=error.detail))
+            outcome = Outcome(job.delivery, Result.WAITS, reason=error.reason)
         except DestinationDown as error:
             log.warning(fields("destination-down", destination=self.name, reason=error.reason, detail=error.detail))
             outcome = Outcome(job.delivery, Result.DOWN, reason=error.reason)

@@ -49,10 +49,13 @@ def server_context(tls: Tls, identity: KeyPair | None) -> ssl.SSLContext:
     return context
 
 
-def client_context(tls: Tls, identity: KeyPair | None) -> ssl.SSLContext:
-    """The context of a destination: shows our certificate, verifies the peer's. Raises ConfigRefused."""
-    _refuse(problems(tls, identity, server=False))
-    assert identity is not None and tls.trust is not None
+def client_context(tls: Tls, identity: KeyPair | None, *, anonymous: bool = False) -> ssl.SSLContext:
+    """The context of a destination: shows our certificate, verifies the peer's. Raises ConfigRefused.
+
+    `anonymous`: a service that knows us by a token is shown no certificate.
+    """
+    _refuse(problems(tls, identity, server=False, anonymous=anonymous))
+    assert tls.trust is not None
     context = _context(load(tls.profile), identity, server=False)
     context.check_hostname = tls.check_host
     context.verify_mode = ssl.CERT_REQUIRED
@@ -68,11 +71,13 @@ def client_context_from(
     return client_context(block, KeyPair(certificate=cert, key=key))
 
 
-def problems(tls: Tls, identity: KeyPair | None, *, server: bool) -> list[str]:
+def problems(tls: Tls, identity: KeyPair | None, *, server: bool, anonymous: bool = False) -> list[str]:
     """Everything that stops this block from working, for `check`; empty where a context can be made."""
     profile = load(tls.profile)
     found = profile_problems(tls.profile)
-    if identity is None:
+    if identity is None and anonymous:
+        pass
+    elif identity is None:
         found.append("no certificate and key: give `identity` at the top or in this tls block")
     else:
         found += pair_problems(identity, profile, server=server)
@@ -152,13 +157,15 @@ def _bare(profile: TlsProfile, *, server: bool) -> ssl.SSLContext:
     return context
 
 
-def _context(profile: TlsProfile, identity: KeyPair, *, server: bool) -> ssl.SSLContext:
+def _context(profile: TlsProfile, identity: KeyPair | None, *, server: bool) -> ssl.SSLContext:
     context = _bare(profile, server=server)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
     if server:
         context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_SINGLE_ECDH_USE
         context.num_tickets = 0
     context.hostname_checks_common_name = False  # RFC 9525: only subject alternative names name a host
+    if identity is None:
+        return context
     for text in pair_warnings(identity):
         log.warning(fields("key-readable", detail=text))
     try:

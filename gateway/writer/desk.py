@@ -20,7 +20,7 @@ from gateway.audit.events import AnyEvent, ObjectDiscarded, ObjectDropped, Objec
 from gateway.errors import GatewayError
 from gateway.model import DeliveryState, Instance, InstanceState, Job, Outcome, Result, Verdict
 from gateway.store.ledger import Known, Row, Transaction
-from gateway.store.retry import exhausted, expired, pause
+from gateway.store.retry import exhausted, expired, pause, waiting
 from gateway.store.spool import Spool
 from gateway.store.transitions import ENDS, Cause
 from gateway.writer import audits
@@ -219,6 +219,14 @@ class Desk:
                 self._hold(row, instance, outcome.reason, Cause.CANNOT, outcome.status)
             else:
                 self._tx.change(row, Cause.DESTINATION_DOWN, self._now, next_try=when, reason=outcome.reason)
+                self._dispatch.look(row.destination, when)
+        elif outcome.result is Result.WAITS:
+            since = self._now if row.first_try is None else row.first_try
+            if expired(there.retry, since, self._now):
+                self._hold(row, instance, outcome.reason, Cause.CANNOT)
+            else:
+                when = self._now + waiting(there.retry, since, self._now)
+                self._tx.change(row, Cause.TRY_AGAIN, self._now, next_try=when, reason=outcome.reason)
                 self._dispatch.look(row.destination, when)
         elif outcome.result is Result.REFUSED and not exhausted(there.retry, row.attempts + 1):
             when = self._now + pause(there.retry, row.attempts + 1)

@@ -119,11 +119,11 @@ class TestCheck:
         assert expected in result.output
         assert "a key of the tests" not in result.output
 
-    def test_an_open_key_is_a_warning(self, folder: Path) -> None:
+    def test_an_open_key_is_refused(self, folder: Path) -> None:
         (folder / "trial.key").chmod(0o644)
         result = runner.invoke(app, ["check", str(folder / "gateway.yaml")])
-        assert result.exit_code == 0
-        assert ":10:16: warning: others may read this secret: its mode is 0644" in result.output
+        assert result.exit_code == 1
+        assert ":10:16: secret-readable-by-others: " in result.output and "its mode is 0644" in result.output
 
     def test_every_problem_at_once(self, folder: Path) -> None:
         text = RULES.replace("Modality: CT", "Modalty: CT").replace("port: 2763", "prot: 2763")

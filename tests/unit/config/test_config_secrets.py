@@ -12,6 +12,12 @@ from gateway.errors import GatewayError
 GOOD = b"sixteen bytes or more"
 
 
+def written(tmp_path: Path, data: bytes, mode: int = 0o600) -> str:
+    (tmp_path / "key").write_bytes(data)
+    (tmp_path / "key").chmod(mode)
+    return f"file:{tmp_path / 'key'}"
+
+
 def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", GOOD.decode())
     assert resolve("env:A_KEY") == GOOD
@@ -19,14 +25,12 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
 def test_from_a_file_without_its_line_end(end: bytes, tmp_path: Path) -> None:
-    (tmp_path / "key").write_bytes(GOOD + end)
-    assert resolve(f"file:{tmp_path / 'key'}") == GOOD
+    assert resolve(written(tmp_path, GOOD + end)) == GOOD
 
 
 def test_binary_keys_stay_whole(tmp_path: Path) -> None:
     data = bytes(range(32))
-    (tmp_path / "key").write_bytes(data)
-    assert resolve(f"file:{tmp_path / 'key'}") == data
+    assert resolve(written(tmp_path, data)) == data
 
 
 @pytest.mark.parametrize(
@@ -40,9 +44,8 @@ def test_binary_keys_stay_whole(tmp_path: Path) -> None:
     ],
 )
 def test_weak_ones_are_refused_and_not_told(data: bytes, reason: str, tmp_path: Path) -> None:
-    (tmp_path / "key").write_bytes(data)
     with pytest.raises(GatewayError) as caught:
-        resolve(f"file:{tmp_path / 'key'}")
+        resolve(written(tmp_path, data))
     assert caught.value.reason == reason
     assert "hunter2" not in str(caught.value)
 
@@ -54,11 +57,16 @@ def test_what_is_not_there(ref: str) -> None:
     assert caught.value.reason == "secret-missing"
 
 
-def test_modes(tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    key.write_bytes(GOOD)
-    key.chmod(0o600)
-    assert open_to_others(key) == ""
-    key.chmod(0o640)
-    assert open_to_others(key) == "others may read this secret: its mode is 0640, chmod 600 it"
-    assert open_to_others(tmp_path / "gone") == ""
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601, 0o644, 0o777])
+def test_what_others_may_read_is_refused(mode: int, tmp_path: Path) -> None:
+    with pytest.raises(GatewayError) as caught:
+        resolve(written(tmp_path, GOOD, mode))
+    assert caught.value.reason == "secret-readable-by-others"
+    assert f"its mode is {mode:04o}, chmod 600 it" in caught.value.detail and GOOD.decode() not in str(caught.value)
+    assert open_to_others(tmp_path / "key") == f"others may read it: its mode is {mode:04o}, chmod 600 it"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+def test_what_only_we_may_read_is_taken(mode: int, tmp_path: Path) -> None:
+    assert resolve(written(tmp_path, GOOD, mode)) == GOOD
+    assert open_to_others(tmp_path / "key") == open_to_others(tmp_path / "gone") == ""

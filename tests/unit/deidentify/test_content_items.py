@@ -158,7 +158,7 @@ def test_depth_is_bounded(explicit: bool) -> None:
 @pytest.mark.parametrize("explicit", [True, False])
 def test_nested_items_are_passed_by_once(explicit: bool) -> None:
     """Items without a concept name, in items without a concept name: each byte is passed once, not once a level."""
-    inner: Elements = {0x0040A010: ("CS", b"CONTAINS"), 0x0040A730: ("SQ", [{0x0040A010: ("CS", b"A")}] * 50)}
+    inner: Elements = {0x0040A010: ("CS", b"CONTAINS"), 0x0040A730: ("SQ", [{0x0040A010: ("CS", b"A")}] * 2000)}
     for _ in range(30):
         inner = {0x0040A010: ("CS", b"CONTAINS"), 0x0040A730: ("SQ", [inner])}
     data = encode(inner, explicit, undefined=True)
@@ -171,11 +171,20 @@ def test_nested_items_are_passed_by_once(explicit: bool) -> None:
         return source.pread(at, length)
 
     ends: dict[int, int] = {}
-    starts = [at + 8 for at in range(len(data)) if data.startswith(b"\xfe\xff\x00\xe0\xff\xff\xff\xff", at)]
+    opened = b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    starts = [at + 8 for at in range(len(data)) if data.startswith(opened, at)][:30]
     for at in (0, *starts):
         head = peek(read, at, len(data), explicit, at > 0, ends)
-        assert head == peek(source.pread, at, len(data), explicit, at > 0) and head.relationship
-    assert len(starts) == 80 and asked < 512 * 3 * len(starts) + 2 * len(data)
+        assert head == peek(source.pread, at, len(data), explicit, at > 0) == Head(relationship="CONTAINS")
+    assert asked < 2 * len(data) + 1024 * (len(starts) + 1), "not thirty times"
+
+
+def test_what_was_passed_by_counts_within_the_item_only() -> None:
+    data = encode({0x0040A010: ("CS", b"A"), 0x0040A730: ("SQ", [{0x0040A010: ("CS", b"A")}])}, True, undefined=True)
+    ends: dict[int, int] = {}
+    assert peek(BytesSource(data).pread, 0, len(data), True, False, ends) and list(ends.values()) == [len(data)]
+    with pytest.raises(BadFraming):
+        peek(BytesSource(data).pread, 0, len(data) - 8, True, False, ends)
 
 
 def test_references_by_position_are_seen_wherever_they_stand() -> None:

@@ -12,7 +12,7 @@ import pytest
 from gateway.audit.events import Party
 from gateway.deliver.contract import Answer, Need
 from gateway.deliver.lanes import Lanes
-from gateway.errors import DestinationDown, HoldObject
+from gateway.errors import DestinationDown, HoldObject, WaitObject
 from gateway.model import Decision, Identity, Instance, Job, Origin, Outcome, Result, Stored, Verdict
 from gateway.pipeline import Outgoing
 from gateway.writer.messages import Closed, Opened
@@ -105,6 +105,8 @@ def job(number: int, study: str = "1.2") -> Job:
 def prepared(what: Job) -> Iterator[Outgoing]:
     if what.instance.identity.sop_instance == "1.2.666":
         raise HoldObject("empty-patient-id")
+    if what.instance.identity.sop_instance == "1.2.777":
+        raise WaitObject("patient-service-timeout")
     yield Outgoing(what, BytesSource(b"data"), what.instance.syntax, what.instance.identity)
 
 
@@ -174,6 +176,18 @@ def test_a_bad_object_is_held_and_the_others_go_on(stage) -> None:
     assert results[1][0] is Result.DELIVERED and results[3][0] is Result.DELIVERED
     assert results[666] == (Result.HELD, "empty-patient-id")
     assert results[2] == (Result.HELD, "internal-error")
+
+
+def test_an_object_that_waits_for_something_else_holds_up_nobody(stage) -> None:
+    carrier, writer, lanes = stage
+    lanes.put([job(1), job(777), job(2)])
+    until(lambda: len(writer.told) == 3)
+    assert [(o.delivery, o.result, o.reason) for o in writer.told] == [
+        (1, Result.DELIVERED, ""),
+        (777, Result.WAITS, "patient-service-timeout"),
+        (2, Result.DELIVERED, ""),
+    ]
+    assert {session for session, _ in carrier.sent} == {"s1"} and not any(c.orderly is False for c in writer.closed_)
 
 
 def test_drain_gives_back_what_waits_and_lets_the_one_under_way_end(stage) -> None:

@@ -158,6 +158,31 @@ def test_while_all_windows_are_full_the_writer_sleeps(it: Inside) -> None:
     assert it.process._pause() > 0.5
 
 
+def test_what_waits_for_something_else_is_tried_again_uncounted_for_its_time(it: Inside, clock: Clock) -> None:
+    """Destination `a` has backoff 50ms..100ms, three attempts and an hour: far more than three tries fit in it."""
+    worker = it.worker("w1")
+    it.stored(worker, it.stage.make("1.1"))
+    it.stored(worker, it.stage.make("1.2", study="9.2"))
+    it.deliver(worker, Result.WAITS, reason="patient-service-timeout")
+    for _ in range(8):
+        assert it.stage.states() == {"1.1>a": "waiting", "1.2>a": "waiting"}
+        assert {row.reason for row in it.stage.rows()} == {"patient-service-timeout"}
+        it.turn(worker)
+        assert worker.jobs == [], "not before its pause is over"
+        clock.sleep(0.11)
+        it.turn(worker)
+        assert [job.attempts for job in worker.jobs] == [0, 0]
+        it.deliver(worker, Result.WAITS, reason="patient-service-timeout")
+    clock.sleep(3601)
+    it.turn(worker)
+    waiting, worker.jobs = worker.jobs[1:], worker.jobs[:1]
+    it.deliver(worker, Result.WAITS, reason="patient-service-timeout")
+    assert sorted(it.stage.states().values()) == ["held", "sending"]
+    worker.jobs = waiting
+    it.deliver(worker)
+    assert sorted(it.stage.states().values()) == ["delivered", "held"]
+
+
 def test_a_clock_set_back_stalls_nothing(it: Inside, clock: Clock) -> None:
     worker = it.worker("w1")
     for uid, result in (("1.1", Result.DOWN), ("1.2", Result.REFUSED)):

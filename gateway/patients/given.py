@@ -1,0 +1,140 @@
+"""What was given once: pseudonyms on disk, so that a restart, a re-send or another process never gives another.
+
+    STATE/patients.sqlite, 0600, WAL, synchronous=FULL: a commit is durable before the pseudonym is used
+
+Rules of this file
+* A patient is a keyed digest here (`who`), under a domain of project and key: without the key the file names nobody.
+* The first answer stays. Another one later, from whichever process, is `patient-map-changed`; a pseudonym that another
+  patient of the domain has is `pseudonym-taken`. Both hold the object and change nothing.
+* Every change is one BEGIN IMMEDIATE transaction: of two processes one is first.
+* Made at the first use; opening it costs a command that gives nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+from gateway.errors import HoldObject, WaitObject
+
+_WAIT = 10.0  # seconds for another process's transaction
+_TABLES = """
+CREATE TABLE IF NOT EXISTS given (
+    domain TEXT NOT NULL, who TEXT NOT NULL, pseudonym TEXT NOT NULL, asked REAL NOT NULL,
+    PRIMARY KEY (domain, who)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS given_pseudonym ON given (domain, pseudonym);
+CREATE TABLE IF NOT EXISTS escrowed (
+    officer TEXT NOT NULL, domain TEXT NOT NULL, who TEXT NOT NULL, pseudonym TEXT NOT NULL,
+    PRIMARY KEY (officer, domain, who, pseudonym)
+) WITHOUT ROWID;
+"""
+
+
+class Known(NamedTuple):
+    """What was given, and when its source last said so (seconds since the epoch)."""
+
+    pseudonym: str
+    asked: float
+
+
+class Given:
+    """One `patients.sqlite`. Safe to use from many threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def get(self, domain: str, who: str) -> Known | None:
+        """What this patient was given, or None. Raises WaitObject where the file cannot be read now."""
+        with self._transaction("DEFERRED") as run:
+            found = run.execute(
+                "SELECT pseudonym, asked FROM given WHERE domain = ? AND who = ?", (domain, who)
+            ).fetchone()
+        return Known(*found) if found else None
+
+    def put(self, domain: str, who: str, pseudonym: str, now: float, *, merge: bool) -> None:
+        """Remember an answer, durably. Raises HoldObject where it contradicts what was given before."""
+        with self._transaction("IMMEDIATE") as run:
+            found = run.execute("SELECT pseudonym FROM given WHERE domain = ? AND who = ?", (domain, who)).fetchone()
+            if found is not None:
+                if found[0] != pseudonym:
+                    raise HoldObject("patient-map-changed", "this patient has left under another pseudonym before")
+                run.execute("UPDATE given SET asked = ? WHERE domain = ? AND who = ?", (now, domain, who))
+                return
+            taken = run.execute(
+                "SELECT 1 FROM given WHERE domain = ? AND pseudonym = ? LIMIT 1", (domain, pseudonym)
+            ).fetchone()
+            if taken and not merge:
+                raise HoldObject("pseudonym-taken", "another patient has left under this pseudonym before")
+            run.execute("INSERT INTO given VALUES (?, ?, ?, ?)", (domain, who, pseudonym, now))
+
+    def escrowed(self, officer: str, domain: str, who: str, pseudonym: str) -> bool:
+        """Whether this row is in the officer's table already."""
+        with self._transaction("DEFERRED") as run:
+            row = (officer, domain, who, pseudonym)
+            query = "SELECT 1 FROM escrowed WHERE officer = ? AND domain = ? AND who = ? AND pseudonym = ?"
+            return run.execute(query, row).fetchone() is not None
+
+    def set_escrowed(self, officer: str, domain: str, who: str, pseudonym: str) -> None:
+        """It is there now, durably."""
+        with self._transaction("IMMEDIATE") as run:
+            run.execute("INSERT OR IGNORE INTO escrowed VALUES (?, ?, ?, ?)", (officer, domain, who, pseudonym))
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    @contextmanager
+    def _transaction(self, kind: str) -> Iterator[sqlite3.Connection]:
+        """One transaction; committed where the block ends, undone where it raises. No value gets into an error."""
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = _open(self._path)
+                run = self._connection
+                run.execute(f"BEGIN {kind}")
+                try:
+                    yield run
+                except BaseException:
+                    run.execute("ROLLBACK")
+                    raise
+                run.execute("COMMIT")
+            except (sqlite3.Error, OSError) as error:
+                if self._connection is not None:
+                    self._connection.close()
+                    self._connection = None
+                raise WaitObject("patient-store-unavailable", type(error).__name__) from None
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:  # never opened by us beside SQLite: closing it would drop this process's locks on it
+        if path.is_symlink():
+            raise
+    deadline = time.monotonic() + _WAIT
+    while True:
+        connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+                connection.execute(f"PRAGMA {pragma}")
+            connection.executescript(_TABLES)
+            return connection
+        except sqlite3.Error as error:
+            connection.close()
+            # Two that open a fresh file at once: SQLite does not wait for the change to WAL
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)

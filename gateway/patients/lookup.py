@@ -1,0 +1,112 @@
+"""One object -> the pseudonym it leaves under; or a reason to hold it (HoldObject), or to wait (WaitObject).
+
+    read the patient  ->  key | map | service  ->  remembered, the same as before?  ->  in the escrow table?  ->  use it
+
+Rules of this file
+* Before the transform, outside of every lock of the hot path. `by: key` without an escrow table costs nothing: the
+  engine makes the pseudonym itself.
+* A pseudonym is used only after it is durable: first in given.py, then in the escrow table.
+* What was given before is given again. A service is asked anew after `recheck`; while it is silent the answer of
+  before holds, and another answer holds the object (`patient-map-changed`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.config.schema import Deidentify
+from gateway.errors import WaitObject
+from gateway.patients.csvmap import CsvMap, load
+from gateway.patients.escrow import Escrow
+from gateway.patients.given import Given
+from gateway.patients.service import MapService
+from transforms.deidentify.context import Context
+from transforms.deidentify.patient import Patient, Pseudonym, keyed, read_patient
+from transforms.source import ByteSource
+
+_REMEMBERED = 100_000  # patients kept in memory
+
+
+class Patients:
+    """The patients of one `deidentify` block."""
+
+    def __init__(
+        self, block: Deidentify, context: Context, given: Given, clock: Callable[[], float] = time.time
+    ) -> None:
+        wanted = block.patients
+        self._context = context
+        self._given = given
+        self._clock = clock
+        self._merge = wanted.allow_merge is not None
+        self._recheck = wanted.recheck
+        self._map: CsvMap | None = None
+        self._service: MapService | None = None
+        if wanted.by == "csv":
+            assert wanted.map is not None  # config/patients.py
+            self._map = load(wanted.map, merge=self._merge)
+        elif wanted.by == "service":
+            self._service = MapService(wanted, context.project)
+        self._escrow = Escrow(block.escrow.to, block.escrow.file, given) if block.escrow else None
+        self._domain = context.pseudonym("patient-domain")
+        self._known: dict[Patient, tuple[str, float]] = {}  # -> pseudonym, until when
+        self._silent = wanted.by == "key" and self._escrow is None
+
+    def pseudonym(self, source: ByteSource, syntax_uid: str) -> Pseudonym | None:
+        """For a framed object; None where the engine makes it. Raises HoldObject, WaitObject, TransformError."""
+        if self._silent:
+            return None
+        patient = read_patient(source, syntax_uid)
+        found, until = self._known.get(patient, ("", 0.0))
+        if not found or until <= self._clock():
+            found, until = self._found(patient)
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[patient] = found, until
+        return Pseudonym(found, patient)
+
+    def preview(self, source: ByteSource, syntax_uid: str) -> Pseudonym | None:
+        """As `pseudonym`, for `explain`: asks no service, remembers nothing. Raises HoldObject, TransformError."""
+        if self._map is None:
+            return None
+        patient = read_patient(source, syntax_uid)
+        return Pseudonym(self._map.find(patient)[1], patient)
+
+    def _found(self, patient: Patient) -> tuple[str, float]:
+        """The pseudonym, durable and escrowed, and until when it need not be asked for again."""
+        if self._map is not None:
+            mapped, pseudonym = self._map.find(patient)
+            self._given.put(self._domain, self._who(mapped), pseudonym, self._clock(), merge=self._merge)
+            until = float("inf")
+        elif self._service is not None:
+            mapped = patient
+            pseudonym, until = self._asked(patient, self._service)
+        else:
+            mapped, pseudonym, until = patient, keyed(patient, self._context), float("inf")
+        if self._escrow is not None:
+            self._escrow.put(self._domain, self._who(mapped), mapped, self._context.project, pseudonym)
+        return pseudonym, until
+
+    def _asked(self, patient: Patient, service: MapService) -> tuple[str, float]:
+        who, now = self._who(patient), self._clock()
+        before = self._given.get(self._domain, who)
+        if before is not None and 0 <= now - before.asked < self._recheck:
+            return before.pseudonym, before.asked + self._recheck
+        try:
+            pseudonym = service.find(patient)
+        except WaitObject:
+            if before is None:
+                raise
+            return before.pseudonym, now + min(self._recheck, 60.0)
+        self._given.put(self._domain, who, pseudonym, now, merge=self._merge)
+        return pseudonym, now + self._recheck
+
+    def _who(self, patient: Patient) -> str:
+        """A patient as given.py knows him: nothing without the key."""
+        return self._context.pseudonym("patient-asked", patient.patient_id, patient.issuer)
+
+
+def store(state: Path) -> Given:
+    """The memory of a state directory, made at its first use."""
+    return Given(state / "patients.sqlite")
