@@ -41,6 +41,7 @@ ENCAPSULATED_LENGTH: Final = 0x00420015
 _FLOATS: Final = (0x7FE00008, 0x7FE00009)
 _NEVER: Final = 1 << 60
 CHARSET: Final = 0x00080005
+NOTHING_LEFT: Final = "none of its items is left"
 _CLEANED_BYTES: Final = 1 << 20  # of one value; longer text is removed
 _NOTED_BYTES: Final = 1 << 12  # of one value; identifiers are shorter
 _BEFORE: Final = (0x00120062, 0x00280303)  # the marker blocks stand where these tags belong
@@ -72,6 +73,7 @@ class Actions:
         "edit",
         "emptied",
         "encapsulated",
+        "ends",
         "explicit",
         "loosened",
         "noted",
@@ -119,6 +121,7 @@ class Actions:
         self.cleaning: Cleaning | None = None  # the engine's to give where the table cleans
         self.verdict: Verdict | None = None  # of the content item that is walked
         self.emptied = False  # a content sequence has just lost all its items
+        self.ends: dict[int, int] = {}  # where items without a length end, once found (content_items.py)
         self.by_position: bool | None = None  # whether content items may be named by position; None: not looked yet
         self.tracing = trace
         self.trace: list[Traced] = []
@@ -154,7 +157,7 @@ class Actions:
     def element(self, level: Level, tag: int, vr: bytes, start: int, header: int, length: int, depth: int) -> int:
         """Do to one element what the rule of its level says; returns the offset after it."""
         rule = level.rule(tag)
-        if level.content and self.verdict is not None and tag in self.verdict.rules:
+        if level.content and self.verdict is not None and tag in self.verdict.rules and tag not in level.overridden:
             rule = self.verdict.rules[tag]
         at = start + header
         undefined = length == UNDEFINED
@@ -280,7 +283,7 @@ class Actions:
                     self.emptied = False
                     self.edit.back(mark)
                     self.edit.drop(start, after)
-                    return after, Rule(Action.REMOVE, rule.source, "none of its items is left")
+                    return after, Rule(Action.REMOVE, rule.source, NOTHING_LEFT)
                 if not undefined:
                     self.edit.relength(mark, at - 4, length)
                 return after, rule
@@ -309,13 +312,20 @@ class Actions:
         mark = self.edit.mark()
         told = len(self.trace)
         path = len(self.path)
+        state = self.verdict, self.charset, self.blocks
         try:
             self.items(at, length, at + length, tag, depth, False)
         except TransformError:
+            self.verdict, self.charset, self.blocks = state  # what a broken item said holds for nothing
             self.edit.back(mark)
             del self.trace[told:], self.path[path:]
             self.edit.drop(start, at + length)
             return rules.UNPARSABLE
+        if self.emptied:
+            self.emptied = False
+            self.edit.back(mark)
+            self.edit.drop(start, at + length)
+            return Rule(Action.REMOVE, rule.source, NOTHING_LEFT)
         self.edit.relength(mark, at - 4, length)
         return rule
 

@@ -100,6 +100,7 @@ ITEMS: Final[dict[int, tuple[Template, ...]]] = {
             (0x0040A088, "SQ", ()),
         ),
     ),
+    0x0040A168: (_PERSON,),  # Concept Code Sequence
     CONTENT_SEQUENCE: (_REPORT,),
     0x0040B020: (  # Waveform Annotation Sequence: a remark on the first channel
         (

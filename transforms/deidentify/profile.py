@@ -79,7 +79,7 @@ class Override(Protocol):
 class Level:
     """The rules of one place: the top of an object of one SOP class, or the items of one sequence."""
 
-    __slots__ = ("_known", "_rules", "_types", "content", "explicit", "implicit", "nested")
+    __slots__ = ("_known", "_rules", "_types", "content", "explicit", "implicit", "nested", "overridden")
 
     def __init__(
         self,
@@ -93,6 +93,7 @@ class Level:
         self._types = types
         self._known: dict[int, Rule] = {}
         self.nested = nested
+        self.overridden = rules.overrides.keys()
         self.content = False  # its items are content items: their value attributes are looked at, whatever the rule
         self.explicit = explicit  # tag and VR as they stand in Explicit VR little endian -> tag << 4 | code
         self.implicit = implicit  # the tag alone

@@ -243,7 +243,7 @@ class Walk(Actions):
             if self.by_position is None:
                 self.by_position = refers_by_position(self.source)
             pinned = self.by_position
-        head = peek(self._peek, at + 8, end, explicit, undefined)
+        head = peek(self._peek, at + 8, end, explicit, undefined, self.ends)
         self.verdict = content.verdict(head, self.verdict, pinned=pinned)
         if self.verdict.action is not ContentAction.REMOVE_ITEM:
             return 0
