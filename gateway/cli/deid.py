@@ -203,10 +203,12 @@ def _write_report(
         lines.append(line)
     document = {
         "profile": table.profile.name,
+        "options": list(table.options),
         "edition": table.profile.edition,
         "generation": table.generation,
         "project": settings.project,
         "outcomes": dict(sorted(Counter(each.outcome for each in results).items())),
+        "references_elsewhere": elsewhere(results),
         "inputs": lines,
     }
     try:
@@ -217,9 +219,20 @@ def _write_report(
         fail(f"{path}: {os.strerror(error.errno or 5)}")
 
 
+def elsewhere(results: list[FileResult]) -> list[str]:
+    """SOP Instance UIDs, as they are now, that outputs refer to and that are no output: priors, and what was held.
+
+    They are mapped like all others, so that they fit if the objects come later.
+    """
+    here = {each.output.removesuffix(".dcm") for each in results if each.outcome == "done"}
+    return sorted({uid for each in results for uid in each.references} - here)
+
+
 def _tell(results: list[FileResult], report: Path | None) -> None:
     counts = Counter(each.outcome for each in results)
     print(", ".join(f"{counts[outcome]} {outcome}" for outcome in ("done", "held", "skipped") if counts[outcome]))
+    if missing := elsewhere(results):
+        print(f"{len(missing)} references lead to objects that are not among the outputs", file=sys.stderr)
     held = [(number, each) for number, each in enumerate(results, 1) if each.outcome == "held"]
     for number, each in held[:_SHOWN]:
         detail = f": {each.detail}" if each.detail else ""

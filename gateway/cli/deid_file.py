@@ -74,6 +74,7 @@ class FileResult:
     output: str = ""  # name within the folder of outputs
     codes: tuple[str, ...] = ()
     actions: dict[str, int] = field(default_factory=dict)
+    references: tuple[str, ...] = ()  # SOP Instance UIDs it refers to, as they are now
     pairs: Pairs | None = field(default=None, repr=False)  # only where a mapping was asked for
 
 
@@ -151,7 +152,14 @@ def _made(
             scratch.unlink(missing_ok=True)
     counts = Counter(element.action.value for element in done.elements)
     pairs = _pairs(data, syntax, done.patient_id, heard) if settings.mapping else None
-    return FileResult("done", output=name, codes=done.codes, actions=dict(sorted(counts.items())), pairs=pairs)
+    return FileResult(
+        "done",
+        output=name,
+        codes=done.codes,
+        actions=dict(sorted(counts.items())),
+        references=tuple(sorted(done.references)),
+        pairs=pairs,
+    )
 
 
 def patient_map(settings: Settings) -> CsvMap | None:

@@ -24,8 +24,7 @@ from transforms.deidentify.content import Verdict
 from transforms.deidentify.content_values import TEXT
 from transforms.deidentify.context import Context
 from transforms.deidentify.edit import Edit
-from transforms.deidentify.fitting import fits, is_bulk, is_shaped, longest
-from transforms.deidentify.options import How
+from transforms.deidentify.fitting import fits, is_bulk, longest
 from transforms.deidentify.pixels import native_length
 from transforms.deidentify.profile import NOTED, ActionTable, Level
 from transforms.deidentify.rules import Action, Rule, allowed_vrs
@@ -41,6 +40,7 @@ ENCAPSULATED_LENGTH: Final = 0x00420015
 _FLOATS: Final = (0x7FE00008, 0x7FE00009)
 _NEVER: Final = 1 << 60
 CHARSET: Final = 0x00080005
+REFERENCED: Final = 0x00081155  # Referenced SOP Instance UID
 NOTHING_LEFT: Final = "none of its items is left"
 _CLEANED_BYTES: Final = 1 << 20  # of one value; longer text is removed
 _NOTED_BYTES: Final = 1 << 12  # of one value; identifiers are shorter
@@ -80,6 +80,7 @@ class Actions:
         "overlays",
         "path",
         "places",
+        "references",
         "size",
         "sop_class",
         "source",
@@ -120,6 +121,7 @@ class Actions:
         self.blocks = private.Blocks() if table.safe_private else None  # of the data set or item
         self.cleaning: Cleaning | None = None  # the engine's to give where the table cleans
         self.verdict: Verdict | None = None  # of the content item that is walked
+        self.references: set[str] = set()  # SOP Instance UIDs that the output refers to
         self.emptied = False  # a content sequence has just lost all its items
         self.ends: dict[int, int] = {}  # where items without a length end, once found (content_items.py)
         self.by_position: bool | None = None  # whether content items may be named by position; None: not looked yet
@@ -186,8 +188,11 @@ class Actions:
     def _act(self, rule: Rule, tag: int, vr: bytes, start: int, at: int, length: int, depth: int) -> tuple[int, Rule]:
         """The rule's action; returns the offset after the element and the rule that was carried out in the end."""
         explicit = vr != b""
+        if tag == REFERENCED and 0 < length <= _NOTED_BYTES and rule.action is not Action.REMOVE:
+            old = self.value(at, length)
+            self.references.add((self.uid(old) or old).strip(b"\0 ").decode("ascii", "replace"))
         if tag >> 16 & 1 and self.blocks is not None:
-            return self._private(self.blocks, tag, vr, start, at, length, depth)
+            return private.carried(self, self.blocks, tag, vr, start, at, length, depth)
         if rule.action is Action.KEEP or (rule.action is Action.CLEAN and self.is_sequence(tag)):
             return self._keep(rule, tag, vr, start, at, length, depth)
         after = self.past(at, self.size, vr, tag, explicit) if length == UNDEFINED else at + length
@@ -234,40 +239,6 @@ class Actions:
         if fresh != old:
             self._write(tag, vr, start, after, fresh)
         return rule
-
-    def _private(
-        self, blocks: private.Blocks, tag: int, vr: bytes, start: int, at: int, length: int, depth: int
-    ) -> tuple[int, Rule]:
-        """A private element under Retain Safe Private: reservations, and what the table calls safe."""
-        undefined = length == UNDEFINED
-        after = self.past(at, self.size, vr, tag, vr != b"") if undefined else at + length
-        if private.is_reservation(tag):
-            if not undefined and length <= _NOTED_BYTES and blocks.note(tag, self.value(at, length)):
-                return after, private.CREATOR
-        elif right := blocks.vr(tag):
-            if right == "SQ" and vr in (b"SQ", b""):
-                mark = self.edit.mark()
-                after = self.items(at, length, self.size, tag, depth, vr == b"SQ")
-                if not undefined:
-                    self.edit.relength(mark, at - 4, length)
-                return after, private.SAFE
-            if not undefined and length <= _CLEANED_BYTES and vr.decode("latin-1") in ("", "UN", right):
-                old = self.value(at, length)
-                fresh = self._safe(right, old)
-                if fresh is not None:
-                    if fresh != old:
-                        self.edit.replace(start, after, header_bytes(tag, right if vr else "", len(fresh)) + fresh)
-                    return after, private.SAFE
-        self.edit.drop(start, after)
-        return after, rules.PRIVATE_RULE
-
-    def _safe(self, vr: str, value: bytes) -> bytes | None:
-        """What stays of a safe private value; None where it is not what its VR says."""
-        if vr == "UI":
-            return value if self.table.retains_uids else replaced(value, self.uids) or value
-        if vr in private.TEXT and self.cleaning is not None:
-            return self.cleaning.value(How.TEXT, vr, value, self.charset)
-        return value if is_shaped(vr, value) else None
 
     def _keep(self, rule: Rule, tag: int, vr: bytes, start: int, at: int, length: int, depth: int) -> tuple[int, Rule]:
         """Keep an element; walk it where it is a sequence; remove it where it is not what its tag says."""

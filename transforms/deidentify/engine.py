@@ -55,6 +55,7 @@ class Deidentified:
     patient_id: str  # the pseudonym
     steps: tuple[str, ...]  # what ran to its end
     codes: tuple[str, ...]  # CID 7050, scheme DCM
+    references: frozenset[str] = frozenset()  # SOP Instance UIDs it refers to, as they are now
     elements: tuple[Traced, ...] = field(default=(), repr=False)  # only where `trace` was asked for
 
 
@@ -108,6 +109,7 @@ def deidentify(
         patient_id=pseudonym,
         steps=(f"deidentify:{'+'.join((table.profile.name, *table.options))}",),
         codes=tuple(value for value, _ in applied),
+        references=frozenset(walk.references),
         elements=tuple(walk.trace),
     )
 

@@ -11,17 +11,25 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from profiles.confidentiality.safe_private import ROWS
-from transforms.deidentify.options import SAFE_PRIVATE
-from transforms.deidentify.rules import Action, Rule
+from transforms.dataset.elements import UNDEFINED, header_bytes
+from transforms.deidentify.fitting import is_shaped
+from transforms.deidentify.options import SAFE_PRIVATE, How
+from transforms.deidentify.rules import PRIVATE_RULE, Action, Rule
+from transforms.deidentify.uids import replaced
+
+if TYPE_CHECKING:
+    from transforms.deidentify.actions import Actions
 
 SAFE: Final = Rule(
     Action.KEEP, f"E.3.10-1, {SAFE_PRIVATE}", "a safe private attribute; text and UIDs in it are cleaned"
 )
 CREATOR: Final = Rule(Action.KEEP, f"E.3.10-1, {SAFE_PRIVATE}", "reserves a block with safe private attributes")
-TEXT: Final = frozenset({"LO", "LT", "SH", "ST", "UT"})
+_CREATOR_BYTES: Final = 1 << 12
+_VALUE_BYTES: Final = 1 << 20
+_TEXT: Final = frozenset({"LO", "LT", "SH", "ST", "UT"})
 _LEFT_OUT: Final = frozenset({"", "OB", "OW", "OW/OB", "UN"})
 
 
@@ -58,3 +66,39 @@ class Blocks:
 def is_reservation(tag: int) -> bool:
     """(gggg,0010) to (gggg,00FF) of an odd group."""
     return bool(tag >> 16 & 1) and 0x10 <= tag & 0xFFFF <= 0xFF
+
+
+def carried(
+    walk: Actions, blocks: Blocks, tag: int, vr: bytes, start: int, at: int, length: int, depth: int
+) -> tuple[int, Rule]:
+    """Carry a private element through or drop it; returns the offset after it and the rule carried out."""
+    undefined = length == UNDEFINED
+    after = walk.past(at, walk.size, vr, tag, vr != b"") if undefined else at + length
+    if is_reservation(tag):
+        if not undefined and length <= _CREATOR_BYTES and blocks.note(tag, walk.value(at, length)):
+            return after, CREATOR
+    elif right := blocks.vr(tag):
+        if right == "SQ" and vr in (b"SQ", b""):
+            mark = walk.edit.mark()
+            after = walk.items(at, length, walk.size, tag, depth, vr == b"SQ")
+            if not undefined:
+                walk.edit.relength(mark, at - 4, length)
+            return after, SAFE
+        if not undefined and length <= _VALUE_BYTES and vr.decode("latin-1") in ("", "UN", right):
+            old = walk.value(at, length)
+            fresh = _safe(walk, right, old)
+            if fresh is not None:
+                if fresh != old:
+                    walk.edit.replace(start, after, header_bytes(tag, right if vr else "", len(fresh)) + fresh)
+                return after, SAFE
+    walk.edit.drop(start, after)
+    return after, PRIVATE_RULE
+
+
+def _safe(walk: Actions, vr: str, value: bytes) -> bytes | None:
+    """What stays of a safe value; None where it is not what its VR says."""
+    if vr == "UI":
+        return value if walk.table.retains_uids else replaced(value, walk.uids) or value
+    if vr in _TEXT and walk.cleaning is not None:
+        return walk.cleaning.value(How.TEXT, vr, value, walk.charset)
+    return value if is_shaped(vr, value) else None

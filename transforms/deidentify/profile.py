@@ -58,6 +58,7 @@ _VERBS: Final = {
     "clean": Action.CLEAN,
 }
 _CHARSET: Final = 0x00080005
+_REFERENCED: Final = 0x00081155  # Referenced SOP Instance UID: told of (engine.Deidentified.references)
 _KEY: Final = Struct("<HH")
 
 
@@ -183,7 +184,7 @@ def _fill(level: Level, tags: Any) -> None:
         key = _KEY.pack(tag >> 16, tag & 0xFFFF)
         look = (
             rule.looser
-            or tag == _DOCUMENT_LENGTH
+            or tag in (_DOCUMENT_LENGTH, _REFERENCED)
             or rule.action not in (Action.KEEP, Action.REMOVE)
             or (tag in NOTED and (not level.nested or tag == _CHARSET))
         )

@@ -10,6 +10,7 @@ import pydicom
 import pytest
 from typer.testing import CliRunner
 
+from examples import study
 from gateway.cli.deid_file import read_profile
 from gateway.cli.main import command_line
 from gateway.errors import GatewayError
@@ -150,3 +151,18 @@ def test_many_processes_give_what_one_gives(tmp_path: Path, key: Path) -> None:
     assert deid(key, tmp_path / "two", "--processes", 2, folder)[0] == 0
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two"))
     assert one == two and len(one) == 40
+
+
+def test_references_are_closed_or_listed(tmp_path: Path, key: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    image = study.ct(3, 1, rows=4)
+    for name, data in (("image", image), ("report", study.report(3, [image]))):
+        data.save_as(folder / f"{name}.dcm", enforce_file_format=True)
+    option = ("--option", "clean-structured-content")
+    assert deid(key, tmp_path / "both", *option, "--report", tmp_path / "1.json", folder)[0] == 0
+    assert json.loads((tmp_path / "1.json").read_text())["references_elsewhere"] == []
+    (prior,) = [path.stem for path in (tmp_path / "both").iterdir() if pydicom.dcmread(path).Modality == "CT"]
+    code, told = deid(key, tmp_path / "one", *option, "--report", tmp_path / "2.json", folder / "report.dcm")
+    assert code == 0 and "1 references lead to objects" in told
+    assert json.loads((tmp_path / "2.json").read_text())["references_elsewhere"] == [prior]
