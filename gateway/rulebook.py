@@ -70,7 +70,7 @@ def compile_ruleset(config: Config, digest: str) -> Ruleset:
         key = resolve(block.key)
         project = block.project or name
         try:
-            table = compile_profile(block.profile, block.options, block.override)
+            table = compile_profile(block.profile, block.options, block.override, media=block.media)
         except TransformError as error:
             raise GatewayError(error.reason, f"deidentify {name}: {error.detail}") from error
         context = Context(key=key, project=project)

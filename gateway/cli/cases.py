@@ -118,7 +118,7 @@ def _deidentified(source: ByteSource, uid: str, name: str, block: Deidentify) ->
         source, uid = BytesSource(b"".join(convert.inflate(source))), syntax.EXPLICIT_LE
     elif not known.little_endian:
         source, uid = convert.to_explicit_le(source, uid), syntax.EXPLICIT_LE
-    table = compile_profile(block.profile, block.options, block.override)
+    table = compile_profile(block.profile, block.options, block.override, media=block.media)
     return deidentify(source, uid, table, Context(key=_KEY, project=block.project or name)).plan, uid
 
 

@@ -90,7 +90,7 @@ def outside(config: Config) -> list[Problem]:
             found.append(places.at_value(loc, str(error)))
         found += patient_problems(block, loc[:2], places)
         try:
-            compile_profile(block.profile, block.options, block.override)
+            compile_profile(block.profile, block.options, block.override, media=block.media)
         except TransformError as error:
             found.append(places.at_key(loc[:2], str(error)))
     for number, case in enumerate(config.cases):

@@ -48,6 +48,7 @@ class ProfileFile(Block):
     extends: str = "basic"
     options: tuple[str, ...] = ()
     override: tuple[Override, ...] = ()
+    media: bool = False  # bound for a DICOMDIR
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def read_profile(name: str, options: tuple[str, ...]) -> ProfileFile:
 def compiled(settings: Settings) -> tuple[ActionTable, Context]:
     """The table and the key, ready. Raises TransformError."""
     profile = settings.profile
-    table = compile_profile(profile.extends, profile.options, profile.override)
+    table = compile_profile(profile.extends, profile.options, profile.override, media=profile.media)
     return table, Context(settings.key, settings.project)
 
 

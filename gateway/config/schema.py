@@ -206,6 +206,7 @@ class Deidentify(Block):
     project: str | None = None  # domain of pseudonyms; default: the block's name
     patients: Patients = Patients()
     escrow: Escrow | None = None
+    media: bool = False  # bound for a DICOMDIR: its keys get dummies where they would be empty
     override: tuple[Override, ...] = ()
 
 

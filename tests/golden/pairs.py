@@ -7,6 +7,7 @@ the profile alone, and with the option. The objects are made (examples/study.py)
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,14 +90,13 @@ def pair(option: str) -> str:
         lines.append(f"\n## {name}")
         for path in sorted({*basic, *with_option}):
             values = [side.get(path, ABSENT) for side in (before, basic, with_option)]
-            if values[1] != values[2] and not both_replaced(values):
+            # A replacement is told as such: another generation of the table has other ones
+            values[1:] = [
+                re.sub(r"2\.25\.[0-9]+", lambda u: u[0] if u[0] in values[0] else "new", v) for v in values[1:]
+            ]
+            if values[1] != values[2]:
                 lines.append(f"{path}: {' -> '.join(values)}")
     return "\n".join(lines) + "\n"
-
-
-def both_replaced(values: list[str]) -> bool:
-    """A UID replaced in either case: another set of options has other UIDs (docs/adr/0006)."""
-    return values[1].startswith("'2.25.") and values[2].startswith("'2.25.")
 
 
 def main() -> None:

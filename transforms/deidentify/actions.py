@@ -204,7 +204,7 @@ class Actions:
         if rule.action is Action.REMOVE:
             self.edit.drop(start, after)
             return after, rule
-        if length == 0:
+        if length == 0 and rule.source != rules.DIRECTORY:
             return after, rule
         if depth == 0 and tag == PATIENT_NAME and rule.action is Action.EMPTY:
             self.edit.drop(start, after)

@@ -132,7 +132,14 @@ class ActionTable:
         self.content = content_rules(frozenset(self.options)) if CONTENT in self.options else None
         self.retains_uids = chosen.UIDS in rules.options
         told = repr(
-            (GENERATION, self.profile.name, self.profile.edition, *self.options, sorted(line[1:] for line in overrides))
+            (
+                GENERATION,
+                self.profile.name,
+                self.profile.edition,
+                *self.options,
+                rules.media,
+                sorted(line[1:] for line in overrides),
+            )  # fmt: skip
         )
         self.generation = hashlib.sha256(told.encode()).hexdigest()
         self._nested = nested_types()
@@ -210,9 +217,9 @@ def _look(level: Level, tags: Iterable[int]) -> None:
 
 
 def compile_profile(
-    profile: str = "basic", options: Sequence[str] = (), overrides: Sequence[Override] = ()
+    profile: str = "basic", options: Sequence[str] = (), overrides: Sequence[Override] = (), *, media: bool = False
 ) -> ActionTable:
-    """The table of a profile by name.
+    """The table of a profile by name. `media`: keys of a DICOMDIR get dummies where they would be empty.
 
     Raises TransformError: profile-unknown, option-unknown, option-unsupported, options-contradict, override-* with the
     line's number.
@@ -220,15 +227,15 @@ def compile_profile(
     if profile not in names():
         raise TransformError("profile-unknown", f"{profile!r}; there are: {', '.join(names())}")
     wanted = chosen.chosen(load(profile), options)
-    return _compiled(profile, wanted, overrides) if overrides else _plain(profile, wanted)
+    return _compiled(profile, wanted, overrides, media) if overrides else _plain(profile, wanted, media)
 
 
 @cache
-def _plain(profile: str, options: tuple[str, ...]) -> ActionTable:
-    return ActionTable(Rules(load(profile), options, {}), ())
+def _plain(profile: str, options: tuple[str, ...], media: bool) -> ActionTable:
+    return ActionTable(Rules(load(profile), options, {}, media), ())
 
 
-def _compiled(profile: str, options: tuple[str, ...], overrides: Sequence[Override]) -> ActionTable:
+def _compiled(profile: str, options: tuple[str, ...], overrides: Sequence[Override], media: bool) -> ActionTable:
     plain = Rules(load(profile), options, {})
     compiled: dict[int, Rule] = {}
     for number, line in enumerate(overrides, 1):
@@ -250,7 +257,7 @@ def _compiled(profile: str, options: tuple[str, ...], overrides: Sequence[Overri
             raise TransformError("override-dummy", f"{where}: there is no dummy item for {line.at}; empty or remove it")
         compiled[tag] = Rule(action, where, line.why, looser, _how(action, tag, where, line.at))
     pinned = tuple((int(rule.source.split()[1]), tag, rule.action.value) for tag, rule in sorted(compiled.items()))
-    return ActionTable(Rules(plain.profile, options, compiled), pinned)
+    return ActionTable(Rules(plain.profile, options, compiled, media), pinned)
 
 
 def _how(action: Action, tag: int, where: str, at: str) -> How | None:

@@ -82,6 +82,15 @@ _PUBLIC_UR: Final = frozenset({0x0008010E, 0x00080120, 0x00687005})
 _NUMBERS: Final = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "SV", "UV", "US or SS", "US or SS or OW"})
 # References whose items hold only class and instance UIDs: as a dummy the sequence is walked and its UIDs replaced
 REFERENCES: Final = frozenset({0x00081110, 0x00081111, 0x00081140, 0x00082112})
+# Keys of type 1 of directory records (PS3.3 F.5) that Table E.1-1 would empty
+DIRECTORY: Final = "PS3.3 F.5"
+DIRECTORY_KEYS: Final = frozenset(
+    {
+        0x00080020, 0x00080030, 0x00200010,  # Study Date, Study Time, Study ID
+        0x00080023, 0x00080033,  # Content Date, Content Time: of SR documents, waveforms, spectra
+        0x00700082, 0x00700083,  # Presentation Creation Date, Time
+    }
+)  # fmt: skip
 CODE_MEANING: Final = 0x00080104
 GRAPHIC_TEXT: Final = 0x00700006  # Unformatted Text Value: of graphic and waveform annotations
 _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
@@ -90,10 +99,13 @@ _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 class Rules:
     """The rules of one profile with its options and overrides. `rule` is pure and needs no object."""
 
-    __slots__ = ("cleaning", "options", "overrides", "profile", "rows")
+    __slots__ = ("cleaning", "media", "options", "overrides", "profile", "rows")
 
-    def __init__(self, profile: Profile, options: tuple[str, ...], overrides: Mapping[int, Rule]) -> None:
+    def __init__(
+        self, profile: Profile, options: tuple[str, ...], overrides: Mapping[int, Rule], media: bool = False
+    ) -> None:
         self.profile = profile
+        self.media = media  # bound for a DICOMDIR
         self.options = options
         self.cleaning = frozenset(chosen.OPTIONS[option].how for option in options)
         self.overrides = overrides
@@ -105,8 +117,10 @@ class Rules:
             return PRIVATE_RULE
         if tag & 0xFFFF == 0:
             return GROUP_LENGTH
-        found = self.overrides.get(tag)
-        return found if found is not None else self.without_override(tag, types, nested=nested)
+        found = self.overrides.get(tag) or self.without_override(tag, types, nested=nested)
+        if self.media and tag in DIRECTORY_KEYS and not nested and found.action in (Action.EMPTY, Action.REMOVE):
+            return Rule(Action.DUMMY, DIRECTORY, f"{found.source}, but a DICOMDIR key may not be empty")
+        return found
 
     def without_override(self, tag: int, types: Mapping[int, str] | None, *, nested: bool) -> Rule:
         """What the profile and its options say."""

@@ -192,3 +192,17 @@ def test_vendor_bytes_stay_out() -> None:
 
 def test_rows_of_the_table_are_found() -> None:
     assert len(KEPT) > 240 and isinstance(ROWS[0], Row) and CT
+
+
+def test_keys_of_a_dicomdir_get_dummies_at_the_top_only() -> None:
+    keys: Elements = {0x00080020: ("DA", b"20240229"), 0x00080030: ("TM", b""), 0x00200010: ("SH", b"CANARY")}
+    data = encode(both(keys), True)
+    plain, media = (parsed(result(data, table=compile_profile("basic", media=on))) for on in (False, True))
+    assert not plain.StudyDate and not plain.StudyTime and not plain.StudyID
+    assert media.StudyDate == "19000101" and media.StudyTime == "000000" and media.StudyID not in ("", "CANARY")
+    assert (
+        not media[SEQUENCE][0].get("StudyDate")
+        and media.StudyID == parsed(result(data, table=compile_profile("basic", media=True))).StudyID
+    )
+    kept = parsed(result(data, table=compile_profile("basic", ("retain-full-dates",), media=True)))
+    assert kept.StudyDate == "20240229"
