@@ -90,13 +90,15 @@ def pair(option: str) -> str:
         lines.append(f"\n## {name}")
         for path in sorted({*basic, *with_option}):
             values = [side.get(path, ABSENT) for side in (before, basic, with_option)]
-            # A replacement is told as such: another generation of the table has other ones
-            values[1:] = [
-                re.sub(r"2\.25\.[0-9]+", lambda u: u[0] if u[0] in values[0] else "new", v) for v in values[1:]
-            ]
+            values = [values[0], *(told(value, values[0]) for value in values[1:])]
             if values[1] != values[2]:
                 lines.append(f"{path}: {' -> '.join(values)}")
     return "\n".join(lines) + "\n"
+
+
+def told(value: str, before: str) -> str:
+    """A replaced UID is told as such: another generation of the table has other ones."""
+    return re.sub(r"2\.25\.[0-9]+", lambda uid: uid[0] if uid[0] in before else "new", value)
 
 
 def main() -> None:
