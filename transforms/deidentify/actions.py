@@ -43,6 +43,7 @@ CHARSET: Final = 0x00080005
 REFERENCED: Final = 0x00081155  # Referenced SOP Instance UID
 NOTHING_LEFT: Final = "none of its items is left"
 _CLEANED_BYTES: Final = 1 << 20  # of one value; longer text is removed
+_NEVER_EMPTY: Final = frozenset({TEXT, rules.CODE_MEANING, rules.GRAPHIC_TEXT})  # type 1 wherever they stand
 _NOTED_BYTES: Final = 1 << 12  # of one value; identifiers are shorter
 _BEFORE: Final = (0x00120062, 0x00280303)  # the marker blocks stand where these tags belong
 
@@ -233,9 +234,11 @@ class Actions:
             return Rule(Action.REMOVE, rule.source, "too long to be cleaned")
         old = self.value(at, length)
         fresh = self.cleaning.value(rule.how, right, old, self.charset)
-        if fresh is None:
+        row = self.table.rules.rows.get(tag)
+        needed = tag in _NEVER_EMPTY or (row is not None and "D" in row.action)
+        if fresh is None or (not fresh and needed and old.strip(b" \0")):
             self._write(tag, vr, start, after, self._dummy(tag, vr, at, length))
-            return Rule(Action.DUMMY, rule.source, "cannot be cleaned")
+            return Rule(Action.DUMMY, rule.source, "nothing is left of it" if fresh == b"" else "cannot be cleaned")
         if fresh != old:
             self._write(tag, vr, start, after, fresh)
         return rule

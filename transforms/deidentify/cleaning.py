@@ -14,6 +14,7 @@ from typing import Final
 from transforms.deidentify.context import Context
 from transforms.deidentify.dates import moved
 from transforms.deidentify.options import How
+from transforms.deidentify.text import Cleaner, clean_value
 
 _AGE: Final = re.compile(rb"([0-9]{3})Y[ \0]*")
 _OLDEST: Final = 89  # years; above, an age alone may say who it is (45 CFR 164.514(b)(2)(i)(C))
@@ -25,7 +26,7 @@ class Cleaning:
 
     context: Context
     days: int  # by which the patient's dates move
-    cleaner: object | None  # None where no text is cleaned
+    cleaner: Cleaner | None  # None where no text is cleaned
 
     def value(self, how: How, vr: str, raw: bytes, charset: tuple[str, ...]) -> bytes | None:
         """A cleaned value of even length; None where it cannot be cleaned. Raises `charset-undecodable`."""
@@ -36,7 +37,8 @@ class Cleaning:
         if how is How.PSEUDONYM:
             return ("AE" + self.context.pseudonym("ae", raw.strip(b" \0")))[:16].encode("ascii")
         if how is How.TEXT and self.cleaner is not None:
-            return None
+            fresh = clean_value(raw, vr, charset, self.cleaner)
+            return fresh + b" " * (len(fresh) & 1)
         return None
 
 

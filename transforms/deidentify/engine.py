@@ -29,6 +29,7 @@ from transforms.deidentify.options import FULL_DATES, OPTIONS
 from transforms.deidentify.patient import CHARSET, ISSUER, Pseudonym, chosen, patient_of
 from transforms.deidentify.profile import ActionTable
 from transforms.deidentify.rules import Action
+from transforms.deidentify.text import cleaner_for, identities
 from transforms.deidentify.uids import STORAGE_CLASSES
 from transforms.deidentify.walk import Walk
 from transforms.errors import TransformError
@@ -84,7 +85,8 @@ def deidentify(
     pseudonym = ""
     if table.cleans:
         pseudonym = chosen(patient_of(early), context, patient)
-        walk.cleaning = Cleaning(context, context.shift(pseudonym), None)
+        cleaner = cleaner_for(identities(source, walk.explicit)) if table.cleans_text else None
+        walk.cleaning = Cleaning(context, context.shift(pseudonym), cleaner)
     walk.run()
     if any(walk.overlays.values()):
         raise TransformError("overlay-in-pixels", "an overlay in unused bits of the pixels cannot be removed here")

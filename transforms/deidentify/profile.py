@@ -131,16 +131,8 @@ class ActionTable:
         self.cleans_text = self.safe_private or bool(cleaned & {How.TEXT, How.GRAPHICS, How.CONTENT})
         self.content = content_rules(frozenset(self.options)) if CONTENT in self.options else None
         self.retains_uids = chosen.UIDS in rules.options
-        told = repr(
-            (
-                GENERATION,
-                self.profile.name,
-                self.profile.edition,
-                *self.options,
-                rules.media,
-                sorted(line[1:] for line in overrides),
-            )  # fmt: skip
-        )
+        known = (GENERATION, self.profile.name, self.profile.edition, *self.options, rules.media)
+        told = repr((*known, sorted(line[1:] for line in overrides)))
         self.generation = hashlib.sha256(told.encode()).hexdigest()
         self._nested = nested_types()
         self._varying = (

@@ -1,0 +1,118 @@
+"""What identifies in an object: one pass over its raw element headers, at every depth, for the values that name
+somebody, some place or some case. No value is judged here; cleaner.py does.
+
+* Sequences are entered by reading on: an item's elements stand in the same stream as its parent's. Values of private
+  and unknown elements are passed by.
+* The source has been framed; where it does not frame, BadFraming.
+* Values are gathered as bytes, each once. Equal objects of a study give equal Identities, so that what is made of
+  them (cleaner.py) is made once.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from pydicom._dicom_dict import DicomDictionary
+
+from transforms.dataset.elements import LONG_VRS, SEQUENCE_TAGS, SHORT_VRS, UNDEFINED
+from transforms.errors import BadFraming
+from transforms.source import ByteSource
+
+_WINDOW: Final = 1 << 16
+_VALUE: Final = 1 << 12  # bytes; identifiers are shorter
+_ELEMENTS: Final = 1 << 20  # headers looked at; framing has the budget, this is the floor under it
+_HEAD: Final = Struct("<HH2sH").unpack_from
+_PLAIN: Final = Struct("<HHI").unpack_from
+_LONG: Final = Struct("<I").unpack_from
+_CHARSET: Final = 0x00080005
+_PIXELS: Final = 0x7FE00010
+
+_NUMBERS: Final = (  # of a patient, a visit, an order, a device: whole values, with or without separators
+    0x00080050, 0x00100020, 0x00101000, 0x00101090, 0x00200010, 0x00380010, 0x00380060, 0x00400009,
+    0x00400253, 0x00401001, 0x00402016, 0x00402017, 0x00181000, 0x00120040, 0x00102154, 0x00102160,
+)  # fmt: skip
+_PLACES: Final = (
+    0x00080080, 0x00080081, 0x00081040, 0x00081010, 0x00101040, 0x00080092, 0x00401102, 0x00102152, 0x00380300,
+    0x00321034, 0x00400243, 0x00400241, 0x00120031,
+)  # fmt: skip
+NAME, NUMBER, PLACE = "name", "number", "place"
+_KINDS: Final[dict[int, str]] = (
+    {tag: NAME for tag, entry in DicomDictionary.items() if entry[0] == "PN"}
+    | dict.fromkeys(_NUMBERS, NUMBER)
+    | dict.fromkeys(_PLACES, PLACE)
+)
+Value = tuple[str, bytes]  # Specific Character Set ("" where none is given), value without padding
+
+
+class Identities(NamedTuple):
+    """The identifying values of an object, by kind. Hashable: equal ones are made into a cleaner once."""
+
+    names: frozenset[Value] = frozenset()
+    numbers: frozenset[Value] = frozenset()
+    places: frozenset[Value] = frozenset()
+
+    def __repr__(self) -> str:
+        return f"Identities({len(self.names)} names, {len(self.numbers)} numbers, {len(self.places)} places)"
+
+
+def identities(source: ByteSource, explicit: bool) -> Identities:
+    """Those of a little-endian data set. Raises BadFraming."""
+    found: dict[str, set[Value]] = {NAME: set(), NUMBER: set(), PLACE: set()}
+    size = source.size
+    data, base = b"", 0
+    at = 0
+    charset = ""
+    for _ in range(_ELEMENTS):
+        if at + 8 > size:
+            break
+        pos = at - base
+        if pos < 0 or pos + 12 > len(data):
+            data, base, pos = source.pread(at, _WINDOW), at, 0
+            if len(data) < 8:
+                raise BadFraming("header-truncated", at)
+        group, element, vr, length = _HEAD(data, pos)
+        tag = group << 16 | element
+        inside = explicit and (vr in SHORT_VRS or vr in LONG_VRS)
+        if group == 0xFFFE or not inside:  # items and delimiters; and Implicit VR, also within UN of Explicit
+            length = _PLAIN(data, pos)[2]
+            at += 8
+            vr = b""
+            if group == 0xFFFE:
+                continue
+        elif vr in LONG_VRS:
+            if pos + 12 > len(data):
+                raise BadFraming("header-truncated", at)
+            length = _LONG(data, pos + 8)[0]
+            at += 12
+        else:
+            at += 8
+        if tag == _PIXELS:
+            at = _past_pixels(source, at) if length == UNDEFINED else at + length
+            continue
+        if length == UNDEFINED or vr == b"SQ" or (not vr and tag in SEQUENCE_TAGS):
+            continue  # its items follow
+        kind = _KINDS.get(tag)
+        if length and length <= _VALUE and (kind is not None or tag == _CHARSET):
+            pos = at - base
+            raw = data[pos : pos + length] if pos + length <= len(data) else source.pread(at, length)
+            raw = raw.strip(b" \0")
+            if tag == _CHARSET:
+                charset = raw.decode("ascii", "replace")
+            elif raw and kind is not None:
+                found[kind].add((charset, raw))
+        at += length
+    return Identities(*(frozenset(found[kind]) for kind in (NAME, NUMBER, PLACE)))
+
+
+def _past_pixels(source: ByteSource, at: int) -> int:
+    """The offset after the fragments of encapsulated Pixel Data and their delimiter."""
+    while at + 8 <= source.size:
+        group, element, length = _PLAIN(source.pread(at, 8), 0)
+        at += 8
+        if (group, element) == (0xFFFE, 0xE0DD):
+            return at
+        if (group, element) != (0xFFFE, 0xE000) or length == UNDEFINED:
+            raise BadFraming("item-expected", at - 8)
+        at += length
+    raise BadFraming("delimiter-missing", at)
