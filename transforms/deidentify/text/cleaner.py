@@ -28,7 +28,7 @@ _EDGES: Final = re.compile(r"^[\s,;:/|^=_-]+|[\s,;:/|^=_-]+$")
 _GAPS: Final = re.compile(r"[ \t]{2,}")
 _EMPTY: Final = re.compile(r"\(\s*\)|\[\s*\]|\"\s*\"")
 _ORPHAN: Final = re.compile(r"[ \t]+([,;:.])|([,;])(?:[ \t]*[,;])+")
-_TITLES: Final = r"(?:(?:dr|prof|mrs?|ms|miss|herr|frau|mme|med|pd)\.?\s+)*"
+_TITLES: Final = r"(?:(?:dr|prof|mrs?|ms|miss|herr|frau|mme|med|pd)\.?\s{1,3}){0,4}"
 
 
 class Remover(Protocol):

@@ -39,6 +39,7 @@ PATTERNS: Final[tuple[str, ...]] = (
     r"(?<![\w.])\+\d[\d ()/.-]{5,24}\d(?!\w)",
     r"\b(?:tel|phone|fon|fax|mobil|mobile|cell|pager|telefon|ph)\b\.?:?\s?[+\d(][\d ()/.-]{3,24}\d",
     r"(?<![\w.])\(?\d{2,5}\)?[ /-]\d{3,4}[ /-]?\d{3,5}(?![\w.])",
+    r"(?<![\w.,])\d{4,}[ -]\d{4,}(?![\w.])",
     r"(?<![\w.,])\d{5,}(?![.,]?\d)",
     # Letters and at least four digits: a record number, and no b-value, TR or the like
     r"(?<![\w])(?!(?:b|tr|te|ti|fa|sl|se|im|kv|ma|hu|ww?|wl|l)\d{1,5}(?!\w))(?=[\w-]{5,40}(?![\w-]))(?=[^\W_]*[a-z])(?:[a-z]{0,8}[-_]?\d{4,}[\w-]*|[\w]{1,8}-\d{2,}-\d{2,}[\w-]*)",
@@ -64,7 +65,7 @@ _ROLE: Final = (
     r"|[Zz]uweiser|[Üü]berweiser|[Mm]other|[Ff]ather|[Dd]aughter|[Ss]on|[Ww]ife|[Hh]usband|[Kk]nown as|[Aa]ka)"
 )
 PEOPLE: Final = (
-    rf"(?<!\w){_TITLE}\.?(?:\s(?:med|rer|nat|phil|h|c|habil|{_TITLE})\.?)*\s{_NAME}(?:[ ,]{{1,2}}{_NAME}){{0,2}}",
+    rf"(?<!\w){_TITLE}\.?(?:\s(?:med|rer|nat|phil|h|c|habil|{_TITLE})\.?){{0,6}}\s{_NAME}(?:[ ,]{{1,2}}{_NAME}){{0,2}}",
     rf"(?<!\w){_ROLE}\s?[:=]\s?{_NAME}(?:[ ,^]{{1,2}}{_NAME}){{0,3}}",
     rf"(?<!\w){_DONE_BY}\s{_NAME}(?:[ ,]{{1,2}}{_NAME}){{0,2}}",
     rf"(?<!\w){_NAME}\^{_NAME}(?:\^[\w.-]*)*",
