@@ -1,0 +1,190 @@
+"""The check of one output against the identifiers of its study. It is all that the shell calls.
+
+* `Study.harvest` learns of an original, `Study.check` searches what would leave of it: the data set, the File Meta,
+  and the names it leaves under.
+* Elements that were searched in vain are remembered by their bytes until the study's identifiers grow, so that a
+  series of images costs little more than what is new in each.
+* What cannot be read is not clean: `egress-unreadable`.
+* A Study is for one thread at a time. It identifies a patient: nothing of it may be logged or kept but its records.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from transforms.egress import scanner
+from transforms.egress.classes import CLASSES, PATIENT_ID, Kept
+from transforms.egress.harvest import Harvest, charset_of
+from transforms.egress.identifiers import Record
+from transforms.egress.scanner import Large, Leaf
+from transforms.egress.search import NAMES_ONLY, Hit, Searcher
+from transforms.source import ByteSource
+
+WINDOW: Final = 4 << 20  # bytes of a long element searched at a time
+OVERLAP: Final = 1 << 12  # at least the longest needle in any encoding
+PARSED: Final = 16 << 20  # bytes of a sequence that is looked through value by value
+MOST_HITS: Final = 16
+_CLEAN: Final = 5_000  # elements remembered
+_LONG: Final = 1024  # bytes; longer ones are searched again
+_META: Final = 132
+_UIDS: Final = re.compile(rb"[0-9][0-9.]{4,}[0-9]")
+_NOTHING: Final = Kept()
+
+
+class _Searched:
+    """What was searched under one set of kept classes and pseudonym, at one version of the identifiers."""
+
+    __slots__ = ("clean", "searcher", "uids", "uids_known", "version")
+
+    def __init__(self) -> None:
+        self.version = -1
+        self.clean: set[bytes] = set()
+        self.uids: set[bytes] = set()  # in what is remembered as clean: one of them may yet turn out an original
+        self.uids_known = 0
+        self.searcher: Searcher
+
+
+class Study:
+    """The identifiers of one study, and what is known to hold none of them."""
+
+    __slots__ = ("_harvest", "_searched")
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self._harvest = Harvest()
+        self._searched: dict[tuple[Kept, bytes], _Searched] = {}
+        self.learn(records)
+
+    def learn(self, records: Iterable[Record]) -> None:
+        """Identifiers that other objects of the study had. Raises TransformError(egress-too-many)."""
+        for name, text in records:
+            self._harvest.identifiers.add(name, text)
+
+    @property
+    def version(self) -> int:
+        """Changes where `records` has grown."""
+        return self._harvest.identifiers.version
+
+    @property
+    def records(self) -> frozenset[Record]:
+        """What to keep of this study: class and text. It identifies the patient."""
+        return frozenset(self._harvest.identifiers.records)
+
+    def harvest(self, source: ByteSource, syntax: str) -> None:
+        """Learn of an original: its data set in a little-endian syntax, inflated. Raises TransformError."""
+        self._harvest.take(source, syntax)
+
+    def check(
+        self,
+        output: ByteSource,
+        syntax: str,
+        kept: Kept = _NOTHING,
+        *,
+        head: bytes = b"",
+        name: str = "",
+        pseudonym: str = "",
+    ) -> tuple[Hit, ...]:
+        """Everything of the study that an output still holds; () where it may leave.
+
+        `output` is the data set as it would leave, `head` what stands before it in a file (preamble, prefix, File
+        Meta), `name` the names it would leave under. A `pseudonym` may be what an original had as a name, never what it
+        had as Patient ID: sites label trial patients at the scanner. Raises TransformError(egress-unreadable).
+        """
+        given = b"" if (PATIENT_ID, pseudonym) in self._harvest.identifiers.records else pseudonym.encode()
+        state = self._state(kept, given)
+        scan = scanner.scan(output, syntax)
+        explicit = syntax != scanner.IMPLICIT_LE
+        fresh = [chunk for chunk in set(scan.chunks) if chunk not in state.clean]
+        found: list[Hit] = []
+        title = (name.replace(pseudonym, "") if given else name).encode("utf-8", "surrogateescape")
+        raw = b"\0\0".join((*fresh, head, title))
+        searcher = state.searcher
+        suspicion = searcher.suspects(raw, explicit)
+        if suspicion is not None:
+            charset = charset_of(scan.chunks, syntax)
+            for chunk in fresh:
+                leaves = scanner.leaves(chunk, explicit, charset)
+                hits = [h for leaf in leaves if not _is(leaf, given) for h in searcher.hits(leaf, suspicion)]
+                found.extend(hits)
+                if not hits:
+                    self._remember(state, (chunk,))
+        else:
+            self._remember(state, fresh)
+        for leaf in _around(head, title):
+            found.extend(searcher.hits(leaf, suspicion or NAMES_ONLY))
+        for each in scan.large:
+            found.extend(_large(searcher, output, each, explicit))
+        return tuple(sorted(set(found), key=_rank))[:MOST_HITS]
+
+    def _state(self, kept: Kept, given: bytes) -> _Searched:
+        known = self._harvest.identifiers
+        state = self._searched.get((kept, given))
+        if state is None:
+            if len(self._searched) > 8:
+                self._searched.clear()
+            state = self._searched[kept, given] = _Searched()
+        if state.version != known.version:
+            state.searcher = Searcher(known, kept)
+            state.version = known.version
+            state.clean.clear()
+            state.uids.clear()
+        elif len(state.clean) > _CLEAN or not state.uids.isdisjoint(known.uid_log[state.uids_known :]):
+            state.clean.clear()
+            state.uids.clear()
+        state.uids_known = len(known.uid_log)
+        return state
+
+    def _remember(self, state: _Searched, chunks: Iterable[bytes]) -> None:
+        for chunk in chunks:
+            if len(chunk) <= _LONG:
+                state.clean.add(chunk)
+                state.uids.update(_UIDS.findall(chunk))
+
+
+def _rank(hit: Hit) -> tuple[int, str, str]:
+    """What identifies most first."""
+    return CLASSES.index(hit.name), hit.where, hit.encoding
+
+
+def _is(leaf: Leaf, pseudonym: bytes) -> bool:
+    """Patient's Name or Patient ID, or a copy of them, that holds the pseudonym and nothing else."""
+    return bool(pseudonym) and leaf.value.strip(b" \0") == pseudonym
+
+
+def _around(head: bytes, title: bytes) -> Iterator[Leaf]:
+    """What is not in the data set: preamble, File Meta, names."""
+    if head:
+        if head[128:132] != b"DICM":
+            raise scanner.unreadable(0)
+        if head[:128].strip(b"\0"):
+            yield Leaf(-1, "UN", head[:128], b"")
+        yield from scanner.leaves(head[_META:], True, b"")
+    if title:
+        yield Leaf(-1, "LO", title, b"")
+
+
+def _large(searcher: Searcher, output: ByteSource, each: Large, explicit: bool) -> Iterator[Hit]:
+    """A long element: value by value where it frames and fits, else in windows."""
+    size = each.end - each.start
+    if each.items and size <= PARSED:
+        raw = output.pread(each.start, size)
+        suspicion = searcher.suspects(raw, explicit)
+        if suspicion is not None:
+            for leaf in scanner.leaves(raw, explicit, b""):
+                yield from searcher.hits(leaf, suspicion)
+        return
+    for at in range(each.start, each.end, WINDOW):
+        data = output.pread(at, min(WINDOW + OVERLAP, each.end - at))
+        if not data:
+            raise scanner.unreadable(at)
+        yield from searcher.hits(Leaf(each.tag, "OB", data, b""), searcher.everything())
+
+
+def checked(
+    original: ByteSource, output: ByteSource, syntax: str, kept: Kept = _NOTHING, *, head: bytes = b"", name: str = ""
+) -> tuple[Hit, ...]:
+    """One object on its own: harvest the original, check the output."""
+    study = Study()
+    study.harvest(original, syntax)
+    return study.check(output, syntax, kept, head=head, name=name)
