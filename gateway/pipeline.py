@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from msgspec.structs import replace as changed
 
 from gateway.decide.routes import decide
+from gateway.egress import Egress, kept
 from gateway.errors import HoldObject, RefuseObject
 from gateway.model import Decision, Identity, Instance, Job, Origin, Verdict
 from gateway.rulebook import Deidentification, Rulebook, Ruleset
@@ -99,6 +100,9 @@ def accept(
         decision = Decision(Verdict.HOLD, "", error.reason, rules_hash=ruleset.digest)
     except TransformError as error:
         decision = Decision(Verdict.HOLD, "", error.reason, rules_hash=ruleset.digest)
+    else:
+        if ruleset.deidentifications:
+            _learnt(ruleset.egress, identity, source, claim.syntax)
     stored = incoming.seal()
     return writer.received(Instance(identity, origin, stored, claim.syntax, time.time(), decision))
 
@@ -117,6 +121,17 @@ def _identified(claim: Claim, found: dict[str, str]) -> Identity:
         patient_id=found.get("PatientID", ""),
         modality=found.get("Modality", ""),
     )
+
+
+def _learnt(egress: Egress, identity: Identity, source: ByteSource, uid: str) -> None:
+    """What identifies this object, for the egress check of the whole study. What is deflated is read when it leaves."""
+    known = syntax.lookup(uid)
+    if known.deflated:
+        return
+    with suppress(TransformError):  # an object that cannot be converted cannot leave by a de-identifying route either
+        if not known.little_endian:
+            source, uid = convert.to_explicit_le(source, uid), syntax.EXPLICIT_LE
+        egress.learn(identity.study, source, uid)
 
 
 def _decided(ruleset: Ruleset, facts: ObjectFacts) -> Decision:
@@ -151,18 +166,23 @@ def prepare(job: Job, spool: Spool, rulebook: Rulebook) -> Iterator[Outgoing]:
         outgoing = Outgoing(job, spooled, instance.syntax, instance.identity)
         for step in route.steps:
             if step.deidentify:
-                outgoing = _deidentified(outgoing, ruleset.deidentifications[step.deidentify], spool)
+                outgoing = _deidentified(outgoing, ruleset.deidentifications[step.deidentify], ruleset.egress, spool)
         yield outgoing
 
 
-def _deidentified(outgoing: Outgoing, how: Deidentification, spool: Spool) -> Outgoing:
-    """PS3.15 Annex E over one object; the walk reads little endian, so others are converted first."""
+def _deidentified(outgoing: Outgoing, how: Deidentification, egress: Egress, spool: Spool) -> Outgoing:
+    """PS3.15 Annex E over one object, and the egress check that always follows it.
+
+    The walk reads little endian, so others are converted first.
+    """
     try:
         source, uid = _little_endian(outgoing.source, outgoing.syntax, spool)
         patient = how.patients.pseudonym(source, uid)
         done = deidentify(source, uid, how.table, how.context, patient=patient)
     except TransformError as error:
         raise HoldObject(error.reason, error.detail) from error
+    study, name, given = outgoing.identity.study, done.sop_instance, done.patient_id
+    egress.check(study, source, done.plan, uid, kept(how.table), name=name, pseudonym=given)
     identity = Identity(
         done.sop_class, done.sop_instance, done.study, done.series, done.patient_id, outgoing.identity.modality
     )

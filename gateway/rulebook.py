@@ -20,6 +20,7 @@ from gateway.config.schema import Config, Route
 from gateway.config.secrets import resolve
 from gateway.decide.check import problems as rule_problems
 from gateway.decide.routes import Rules, compile_rules
+from gateway.egress import Egress, egress_of
 from gateway.errors import GatewayError, HoldObject
 from gateway.patients.lookup import Patients, store
 from transforms.deidentify.engine import Context
@@ -46,6 +47,7 @@ class Ruleset:
     rules: Rules
     deidentifications: dict[str, Deidentification]
     routes: dict[str, Route]
+    egress: Egress
 
     def key_ids(self, route: str) -> tuple[str, ...]:
         """One id per step of the route, "" where the step has no key."""
@@ -79,7 +81,8 @@ def compile_ruleset(config: Config, digest: str) -> Ruleset:
         except GatewayError as error:
             raise GatewayError(error.reason, f"deidentify {name}: {error.detail}") from error
         ready[name] = Deidentification(table=table, context=context, key_id=key_id(key), patients=patients)
-    return Ruleset(digest, config, compile_rules(config), ready, {route.id: route for route in config.routes})
+    routes = {route.id: route for route in config.routes}
+    return Ruleset(digest, config, compile_rules(config), ready, routes, egress_of(config.state.dir))
 
 
 def key_id(key: bytes) -> str:

@@ -2,7 +2,7 @@
 
 Rules of this file
 * The order is the pipeline's: find the data set, frame it strictly, convert what the walk cannot read, de-identify,
-  write. The first failure ends it: nothing of the object is written.
+  check what would leave (the egress check), write. The first failure ends it: nothing of the object is written.
 * An output appears whole under its name or not at all, is never overwritten, and its name is the new SOP Instance UID.
 * What comes back holds no value of the data set and no path: a reason, counts, codes.
 """
@@ -24,6 +24,7 @@ from ruamel.yaml.error import YAMLError
 
 from gateway.cli.mapping import Pairs
 from gateway.config.schema import Block, Override
+from gateway.egress import Egress, kept
 from gateway.errors import GatewayError
 from gateway.patients.csvmap import CsvMap, load
 from gateway.store.spool import FileSource
@@ -146,6 +147,8 @@ def _made(
         done = deidentify(data, syntax, table, context, patient=who, trace=settings.report)
         name = f"{done.sop_instance}.dcm"
         head = part10.meta(done.sop_class, done.sop_instance, syntax)
+        given = done.patient_id
+        _egress().check(done.study, data, done.plan, syntax, kept(table), head=head, name=name, pseudonym=given)
         if not _write(settings.out, name, head, done.plan, place):
             return FileResult("held", "output-exists", "another object has this name already; nothing was overwritten")
     finally:
@@ -161,6 +164,12 @@ def _made(
         references=tuple(sorted(done.references)),
         pairs=pairs,
     )
+
+
+@lru_cache(maxsize=1)
+def _egress() -> Egress:
+    """The check of what leaves: what this process has seen of a study counts for each of its objects."""
+    return Egress()
 
 
 def patient_map(settings: Settings) -> CsvMap | None:

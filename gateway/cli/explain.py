@@ -17,6 +17,7 @@ from gateway.cli.explain_elements import as_json as elements_json
 from gateway.cli.explain_elements import as_table
 from gateway.config.load import rules_hash
 from gateway.decide.explain import explain as explain_routes
+from gateway.egress import Egress, kept
 from gateway.errors import GatewayError
 from gateway.model import Origin
 from gateway.pipeline import ObjectFacts
@@ -64,6 +65,7 @@ def explain(
                 source, uid = convert.to_explicit_le(source, uid), syntax.EXPLICIT_LE
             patient = how.patients.preview(source, uid)
             made = deidentify(source, uid, how.table, how.context, patient=patient, trace=True)
+            Egress().check("", source, made.plan, uid, kept(how.table), pseudonym=made.patient_id)
             steps.append((name, made, ""))
         except (TransformError, GatewayError) as error:
             steps.append((name, None, str(error)))

@@ -13,6 +13,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom import AE
+from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 
 from tests.system.harness import Gateway, Site
@@ -54,6 +55,48 @@ def encoded(data: Dataset) -> bytes:
     return value
 
 
+class _Checkpoint(threading.Event):
+    """pynetdicom's checkpoint, but `clear` returns only once the association's thread stands at it.
+
+    pynetdicom 3.0.4 asks a flag instead, which the thread puts down a moment after it has gone on: on a loaded machine
+    that thread then takes the answer to our request for a request, and `send_c_store` waits for it until its time-out.
+    """
+
+    def __init__(self, association: threading.Thread) -> None:
+        super().__init__()
+        self.set()
+        self._association = association
+        self._standing = threading.Condition()
+        self._stands = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """The association's thread stands here until it may go on."""
+        while True:
+            with self._standing:
+                self._stands = True
+                self._standing.notify_all()
+            super().wait(timeout)
+            with self._standing:
+                if self.is_set() or timeout is not None:
+                    self._stands = False
+                    return self.is_set()
+
+    def clear(self) -> None:
+        """Stop the thread, and wait until it has stopped."""
+        with self._standing:
+            super().clear()
+            while not self._stands and self._association.is_alive():
+                if threading.current_thread() is self._association:
+                    return
+                self._standing.wait(0.1)
+
+
+def steady(association: Association) -> Association:
+    """The same association, without the race between its own thread and whoever sends on it."""
+    association._reactor_checkpoint = _Checkpoint(association)
+    return association
+
+
 @dataclass
 class Sender:
     """One modality; `acknowledged` maps SOP Instance UID to the SHA-256 of what was answered 0x0000."""
@@ -79,6 +122,7 @@ class Sender:
         association = ae.associate(
             "127.0.0.1", port, ae_title="GATEWAY", tls_args=(self.site.context(), "localhost"), max_pdu=131072
         )
+        steady(association)
         try:
             while left and association.is_established and not (stop and stop.is_set()):
                 status = association.send_c_store(left[0])
@@ -107,4 +151,4 @@ def read(raw: bytes, syntax: str) -> Dataset:
     return read_dataset(io.BytesIO(raw), uid.is_implicit_VR, uid.is_little_endian)
 
 
-__all__ = ["CT", "Sender", "ct", "encoded", "read"]
+__all__ = ["CT", "Sender", "ct", "encoded", "read", "steady"]

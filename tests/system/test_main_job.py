@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 
 from tests.system.harness import RULES, Gateway, Sink, Site
 from tests.system.senders import Sender, ct, encoded, read

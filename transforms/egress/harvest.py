@@ -13,7 +13,7 @@ from typing import Final
 from transforms.egress import scanner
 from transforms.egress.charsets import decoded
 from transforms.egress.classes import DATES, DEVICE_UID, UID, class_of
-from transforms.egress.identifiers import Identifiers
+from transforms.egress.identifiers import MOST_UIDS, Identifiers
 from transforms.egress.scanner import Leaf, Scan
 from transforms.source import ByteSource
 
@@ -43,6 +43,9 @@ class Harvest:
             self._seen.clear()
             self._charset = charset
         seen = self._seen
+        if len(self.identifiers.uids) > MOST_UIDS // 2:
+            self.identifiers.forget_uids()
+            seen.clear()
         if len(seen) > _SEEN:
             seen.clear()
         explicit = syntax != scanner.IMPLICIT_LE

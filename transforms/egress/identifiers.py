@@ -115,6 +115,12 @@ class Identifiers:
             self._text(name, text)
         return True
 
+    def forget_uids(self) -> None:
+        """Begin anew with UIDs: each object brings its own, and a study may have more than memory should hold."""
+        self.uids.clear()
+        self.uid_log.clear()
+        self.version += 1
+
     def add_date(self, name: str, day: bytes, tag: int) -> None:
         """Learn of a date YYYYMMDD and of the attribute that holds it. Raises TransformError(egress-too-many)."""
         self.add(name, day.decode("ascii"))
@@ -130,7 +136,7 @@ class Identifiers:
         if raw in self.uids:
             return False
         if len(self.uids) >= MOST_UIDS:
-            raise TransformError("egress-too-many", f"more than {MOST_UIDS} UIDs in one study")
+            raise TransformError("egress-too-many", f"more than {MOST_UIDS} UIDs in one object")
         self.uids[raw] = name
         self.uid_log.append(raw)
         return True

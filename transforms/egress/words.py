@@ -15,7 +15,7 @@ from pydicom._dicom_dict import DicomDictionary
 
 _PLACEHOLDERS = """
     anon anonym anonymized anonymised anonymous anonymization anonymize annonymized de-identified deidentified removed
-    unknown unnamed none null nil n/a na no yes test testing tester patient patientname name id dummy phantom qa qc
+    unknown unnamed none null nil n/a yes test testing tester patient patientname name id dummy phantom qa qc
     service default empty hidden masked redacted research subject study undefined unspecified unassigned other xxx xxxx
     xxxxx xxxxxx zzz zzzz zzzzz noname nobody doe male female m f o u about:blank local public private
     """

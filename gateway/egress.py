@@ -1,0 +1,139 @@
+"""The egress check in the gateway: studies in memory, their identifiers on disk, and a hold where something is found.
+
+Rules of this file
+* It follows every de-identification by itself; no setting of any file turns it off.
+* Identifiers are learnt at ingest and durable before the acknowledgement; what other workers learnt is read before
+  each check.
+* A study is in the hands of one thread at a time. At most STUDIES are in memory; the others are read again.
+* A hold tells the class, the encoding and the attribute. The value is nowhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+
+from gateway.errors import HoldObject, StorageFailed, WaitObject
+from gateway.logs import fields
+from gateway.store.identities import Identities
+from transforms.deidentify.profile import ActionTable
+from transforms.egress.check import Study
+from transforms.egress.classes import Kept, kept_by
+from transforms.errors import TransformError
+from transforms.source import ByteSource
+
+log = logging.getLogger("egress")
+
+STUDIES = 32
+
+
+class _Known:
+    """One study: its identifiers, and what of them is on disk."""
+
+    __slots__ = ("last", "lock", "stored", "study", "version")
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.study = Study()
+        self.version = 0  # of the study when it was last stored
+        self.stored: frozenset[tuple[str, str]] = frozenset()
+        self.last = 0  # row on disk
+
+
+class Egress:
+    """All studies of a process. Without a store it knows what this process has seen."""
+
+    def __init__(self, store: Identities | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+        self._studies: OrderedDict[str, _Known] = OrderedDict()
+        self._lock = Lock()
+
+    def learn(self, study: str, source: ByteSource, syntax_uid: str) -> None:
+        """Identifiers of an original at ingest, durable. `study` is its Study Instance UID.
+
+        What cannot be read is left to `check`, which holds it. Raises StorageFailed.
+        """
+        if study:
+            known = self._known(study)
+            with known.lock, suppress(TransformError):
+                known.study.harvest(source, syntax_uid)
+                self._store_new(study, known)
+
+    def check(
+        self,
+        study: str,
+        original: ByteSource,
+        output: ByteSource,
+        syntax_uid: str,
+        kept: Kept,
+        *,
+        head: bytes = b"",
+        name: str = "",
+        pseudonym: str = "",
+    ) -> None:
+        """Nothing of the study may be in `output`. Both are in the same little-endian syntax.
+
+        Raises HoldObject: egress-hit, egress-unreadable, egress-too-many; WaitObject where the store cannot be read.
+        """
+        known = self._known(study) if study else _Known()
+        with known.lock:
+            try:
+                if study and self._store is not None:
+                    records, known.last = self._store.after(study, known.last)
+                    if records:
+                        known.study.learn(records)
+                        known.stored = known.stored.union(records)
+                known.study.harvest(original, syntax_uid)
+                if study:
+                    self._store_new(study, known)
+                hits = known.study.check(output, syntax_uid, kept, head=head, name=name, pseudonym=pseudonym)
+            except TransformError as error:
+                raise HoldObject(error.reason, error.detail) from error
+            except StorageFailed as error:
+                raise WaitObject(error.reason, error.detail) from error
+        if hits:
+            first = hits[0]
+            told = f"{first.encoding} in {first.where}"
+            log.warning(fields("egress-hit", count=len(hits), kind=first.name, detail=told))
+            raise HoldObject("egress-hit", f"{first.name} as {told}")
+
+    def _known(self, study: str) -> _Known:
+        with self._lock:
+            known = self._studies.get(study)
+            if known is None:
+                known = self._studies[study] = _Known()
+                while len(self._studies) > STUDIES:
+                    self._studies.popitem(last=False)
+            else:
+                self._studies.move_to_end(study)
+            return known
+
+    def _store_new(self, study: str, known: _Known) -> None:
+        if self._store is None or known.version == known.study.version:
+            return
+        version = known.study.version
+        records = known.study.records
+        if new := records - known.stored:
+            self._store.put(study, new, self._clock())
+        known.stored, known.version = records | known.stored, version
+
+
+@lru_cache(maxsize=16)
+def egress_of(state: Path) -> Egress:
+    """The check of a state directory: one a process, so that reloads lose nothing."""
+    return Egress(Identities(state / "identities.sqlite"))
+
+
+@lru_cache(maxsize=256)
+def kept(table: ActionTable) -> Kept:
+    """What a compiled profile lets through on purpose: by its options, and by overrides that keep an attribute."""
+    tags = frozenset(tag for _, tag, action in table.overrides if action == "keep")
+    found = kept_by(table.options, tags)
+    return Kept(found.classes, found.tags, found.shifted or table.shifts)
