@@ -13,13 +13,14 @@ from typing import Final
 from transforms.egress import scanner
 from transforms.egress.charsets import decoded
 from transforms.egress.classes import DATES, DEVICE_UID, UID, class_of
-from transforms.egress.identifiers import MOST_UIDS, Identifiers
+from transforms.egress.identifiers import Identifiers
 from transforms.egress.scanner import Leaf, Scan
 from transforms.source import ByteSource
 
 CHARSET: Final = b"\x08\x00\x05\x00"
 _UIDS: Final = (UID, DEVICE_UID)
-_SEEN: Final = 5_000  # elements remembered of one study
+_UIDS_KEPT: Final = 5_000  # of a study; then only those of the objects that come
+_SEEN: Final = 2_000  # elements remembered of one study
 _LONG: Final = 512  # bytes; longer elements are looked at again rather than remembered
 _LONGEST: Final = 1 << 28  # bytes of one sequence
 _TOO_LONG: Final = 1 << 14  # bytes of one identifying value: a longer one is text
@@ -43,7 +44,7 @@ class Harvest:
             self._seen.clear()
             self._charset = charset
         seen = self._seen
-        if len(self.identifiers.uids) > MOST_UIDS // 2:
+        if len(self.identifiers.uids) > _UIDS_KEPT:
             self.identifiers.forget_uids()
             seen.clear()
         if len(seen) > _SEEN:

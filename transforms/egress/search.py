@@ -29,6 +29,7 @@ from transforms.egress.classes import (
     class_of,
 )
 from transforms.egress.identifiers import Identifiers, Kind, Needle
+from transforms.egress.places import days, forms, free, in_print, probe, probes
 from transforms.egress.scanner import Leaf
 from transforms.egress.views import SMALL, View, printed, views
 from transforms.egress.words import is_term, ordinary
@@ -52,10 +53,8 @@ _PN_TAGS: Final = tuple(
 )
 _TOKEN: Final = re.compile(rb"\d[\d.\-/]{3,}\d")
 _DIGITS: Final = re.compile(rb"\d+")
-_PROBE: Final = re.compile(rb"[0-9a-z\x80-\xff]+")
 _CHARSET: Final = 0x00080005
 _VERSION: Final = 12  # characters: what looks like a short UID may be a version
-_PRINTED_RUN: Final = 12  # bytes: what must be printable around a short match in bytes that are no text
 _NO_TAG: Final = -1
 
 
@@ -105,13 +104,13 @@ class Searcher:
         self._kept = kept
         self._needles = [(raw, needle) for raw, needle in known.needles.items() if needle.name not in gone]
         self._masks = [raw for raw, needle in known.needles.items() if needle.name in gone]
-        self._probes = _probes(raw for raw, _ in self._needles)
+        self._probes = probes(raw for raw, _ in self._needles)
         self._numbers = {raw: name for raw, name in known.numbers.items() if name not in gone}
         self._dates = {raw: name for raw, name in known.dates.items() if name not in gone}
         self._date_tags = known.date_tags
         self._people = {raw: name for raw, name in known.people.items() if name not in gone}
         self._short = {raw: name for raw, name in known.short.items() if name not in gone}
-        self._short_probes = tuple({form for raw in self._short for form in _forms(raw)})
+        self._short_probes = tuple({form for raw in self._short for form in forms(raw)})
         self._records = known.records
         self._all_uids = known.uids
 
@@ -121,7 +120,7 @@ class Searcher:
         tokens = wrapped = False
         for view in views(raw):
             text = view.text
-            found = [probe for probe in self._probes if probe in text]
+            found = [part for part in self._probes if part in text]
             seen.update(found)
             numbers = False
             for token in _TOKEN.findall(text):
@@ -134,7 +133,7 @@ class Searcher:
         short = any(form in folded for form in self._short_probes)
         if not (seen or tokens or short or (b"PN" in raw if explicit else any(tag in raw for tag in _PN_TAGS))):
             return None
-        needles = tuple(each for each in self._needles if _probe(each[0]) in seen) if seen else ()
+        needles = tuple(each for each in self._needles if probe(each[0]) in seen) if seen else ()
         return Suspicion(needles, tokens, short, wrapped)
 
     def everything(self) -> Suspicion:
@@ -185,12 +184,12 @@ class Searcher:
         return "" if found in self._kept.classes else found
 
     def _found(self, view: View, leaf: Leaf, needles: tuple[tuple[bytes, Needle], ...], tokens: bool) -> Iterator[str]:
-        text, size = view.text, len(leaf.value)
+        text = view.text
         for mask in self._masks:
             if mask in text:
                 text = text.replace(mask, b" ")
         for raw, needle in needles:
-            if len(raw) >= view.least and raw in text and self._counts(raw, needle, text, leaf, size, view.encoding):
+            if len(raw) >= view.least and raw in text and self._counts(raw, needle, text, leaf, view.encoding):
                 yield needle.name
         if not tokens:
             return
@@ -211,7 +210,7 @@ class Searcher:
             if len(token) >= least and token in self._numbers:
                 yield self._numbers[token]
 
-    def _counts(self, raw: bytes, needle: Needle, text: bytes, leaf: Leaf, size: int, encoding: str) -> bool:
+    def _counts(self, raw: bytes, needle: Needle, text: bytes, leaf: Leaf, encoding: str) -> bool:
         """Whether one of the places where a needle stands is one that gives somebody away."""
         tag, vr = leaf.tag, leaf.vr
         single = needle.word
@@ -223,13 +222,13 @@ class Searcher:
             if single and vr == "CS" and (len(raw) < 6 or is_term(raw.decode("latin-1"))):
                 return False
         binary = vr in _BINARY
-        if binary and needle.kind is Kind.ANYWHERE and len(raw) < (5 if size <= SMALL else 8):
+        if binary and needle.kind is Kind.ANYWHERE and len(raw) < 5:
             return False
         at = text.find(raw)
         while at >= 0:
             end = at + len(raw)
-            if _free(text, at, end, needle.kind) and (
-                not binary or len(raw) >= 8 or needle.kind is Kind.ANYWHERE or _in_print(text, at, end)
+            if free(text, at, end, needle.kind) and (
+                not binary or len(raw) >= 8 or needle.kind is Kind.ANYWHERE or in_print(text, at, end)
             ):
                 return True
             at = text.find(raw, at + 1)
@@ -243,7 +242,7 @@ class Searcher:
         if token.count(b".") > 3:
             return ""
         parts = _DIGITS.findall(token)
-        for day in _days(parts) if len(parts) == 3 else ():
+        for day in days(parts) if len(parts) == 3 else ():
             if day in self._dates:
                 return self._dates[day]
         dates = leaf is None or leaf.vr in ("DA", "DT")
@@ -284,8 +283,8 @@ class Searcher:
             name = self._short.get(folded)
             if name is None:
                 continue
-            free = len(folded) >= 3 and vr not in ("CS", "UI") and tag not in _VOCABULARY and not _plain(folded)
-            if name == own or (free and name in _STRONG):
+            anywhere = len(folded) >= 3 and vr not in ("CS", "UI") and tag not in _VOCABULARY and not _plain(folded)
+            if name == own or (anywhere and name in _STRONG):
                 yield name
 
     def _long_needles(self, value: bytes, where: str) -> Iterator[Hit]:
@@ -306,51 +305,3 @@ def _reservation(tag: int) -> bool:
 
 def _plain(folded: bytes) -> bool:
     return folded.isdigit() or folded.decode("latin-1") in ordinary()
-
-
-def _probes(needles: Iterator[bytes]) -> tuple[bytes, ...]:
-    """The longest run of letters and digits of each needle: where none of them stands, no needle does."""
-    return tuple(sorted({_probe(raw) for raw in needles}, key=len, reverse=True))
-
-
-def _probe(raw: bytes) -> bytes:
-    return max(_PROBE.findall(raw) or (raw,), key=len)
-
-
-def _forms(raw: bytes) -> tuple[bytes, ...]:
-    """How a short value stands in a data set: after its length, or after a backslash."""
-    size = len(raw) + (len(raw) & 1)
-    return pack("<H", size) + raw, pack("<I", size) + raw, b"\\" + raw, raw + b"\\"
-
-
-def _free(text: bytes, at: int, end: int, kind: Kind) -> bool:
-    """Whether a needle stands on its own as its kind asks for."""
-    if kind is Kind.ANYWHERE or end - at >= (9 if kind is Kind.NAME else 8):
-        return True
-    before, after = text[at - 1 : at], text[end : end + 1]
-    if kind is Kind.NAME:
-        return not before.isalpha() and not after.isalpha()
-    return not (before.isalnum() and text[at : at + 1].isalnum()) and not (
-        after.isalnum() and text[end - 1 : end].isalnum()
-    )
-
-
-def _in_print(text: bytes, at: int, end: int) -> bool:
-    """Whether a match lies in text: printable bytes around it, or up to the ends of the value."""
-    start, least = at, _PRINTED_RUN
-    while start > 0 and 0x20 <= text[start - 1] < 0x7F and end - start < least:
-        start -= 1
-    while end < len(text) and 0x20 <= text[end] < 0x7F and end - start < least:
-        end += 1
-    return end - start >= least or not (text[:start].strip(b"\0\xff\xfe") or text[end:].strip(b"\0"))
-
-
-def _days(parts: list[bytes]) -> tuple[bytes, ...]:
-    """YYYYMMDD of three numbers: year first, day first, month first."""
-    first, second, third = parts
-    if len(first) == 4 and len(second) <= 2 and len(third) <= 2:
-        return (first + second.rjust(2, b"0") + third.rjust(2, b"0"),)
-    if len(third) == 4 and len(first) <= 2 and len(second) <= 2:
-        a, b = first.rjust(2, b"0"), second.rjust(2, b"0")
-        return third + b + a, third + a + b
-    return ()

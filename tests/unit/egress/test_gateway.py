@@ -247,9 +247,11 @@ def test_threads_and_many_studies(tmp_path: Path) -> None:
         plan = engine(raw).plan
         outputs[seed] = (str(data.StudyInstanceUID), raw, plan.pread(0, plan.size))
     wrong: list[object] = []
+    done: list[int] = []
 
     def work(first: int) -> None:
         for seed in [*range(first, len(outputs)), *range(first)]:
+            done.append(seed)
             uid, raw, out = outputs[seed]
             for leaving, clean in ((out, True), (raw, False)):
                 try:
@@ -261,12 +263,12 @@ def test_threads_and_many_studies(tmp_path: Path) -> None:
                     if not clean:
                         wrong.append(seed)
 
-    threads = [threading.Thread(target=work, args=(first,)) for first in (0, 13, 27)]
+    threads = [threading.Thread(target=work, args=(first,)) for first in (0, 7, 15)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert wrong == []
+    assert wrong == [] and len(done) == 3 * len(outputs)
 
 
 def test_deid_writes_nothing_that_is_hit(

@@ -60,6 +60,8 @@ def test_a_person_of_two_letters_is_found_in_a_name_only() -> None:
             out = encode({0x00080090: ("PN", value)}, explicit)
             assert bool(searched(original, out, syntax=syntax)) is found, value
         assert searched(original, encode({0x00204000: ("LT", b"Li went in")}, explicit), syntax=syntax) == ()
+        alone = encode({0x00081070: ("PN", b"Bo")}, explicit)
+        assert searched(alone, encode({0x00080090: ("PN", b"X^BO")}, explicit), syntax=syntax)
         assert searched(original, encode({0x00204000: ("LT", b"seen: LI NA, today")}, explicit), syntax=syntax)
 
 
