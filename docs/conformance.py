@@ -73,6 +73,8 @@ def association() -> str:
             ("Longest A-ASSOCIATE-RQ", limits.associate_rq, "`limits.associate_rq`"),
             ("ARTIM: connection, handshake and A-ASSOCIATE-RQ in all", f"{limits.artim:g} s", "`limits.artim`"),
             ("One PDU in all", f"{limits.pdu_time:g} s", "`limits.pdu_time`"),
+            ("Longest pause within a message", f"{limits.stall:g} s", "`limits.stall`"),
+            ("Slowest message", f"{limits.min_rate} bytes a second", "`limits.min_rate`"),
             ("Idle association", f"{limits.idle:g} s", "`limits.idle`, `peers`"),
             ("Associations, all peers together", limits.associations, "`limits.associations`"),
             ("Associations of one peer", limits.associations_per_peer, "`limits.associations_per_peer`"),

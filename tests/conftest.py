@@ -8,6 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # a loaded machine is no finding
+settings.load_profile("untimed")
 
 pytest_plugins = ("tests.system.fixtures",)
 

@@ -2,7 +2,9 @@
 
 Rules of this file
 * Single-threaded; it never reads a byte of a connection, so that no peer can hold it up.
-* It owns the caps: per peer address and in all, half-open and established. Above a cap the socket is closed at once.
+* It owns the caps (door.py): who stands longest at the door makes room for who comes; an association above a cap is
+  rejected. Nobody is turned away because something is still starting: who calls then waits in the backlog.
+* It never waits for a worker: a frame that one does not take now goes to another, or is not said.
 * A socket goes to the worker with the fewest connections (no SO_REUSEPORT: it can put all into one worker).
 * Reload (SIGHUP) checks the file first; a bad one changes nothing. A good one starts a new generation of workers,
   and the old one drains.
@@ -23,7 +25,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +34,8 @@ import msgspec
 
 from gateway.app import control
 from gateway.app.control import Frame, Word
+from gateway.app.door import Door
+from gateway.app.ports import Ports
 from gateway.errors import ConfigRefused, GatewayError
 from gateway.logs import fields
 from gateway.rulebook import compile_ruleset, take
@@ -41,9 +45,9 @@ from gateway.writer.messages import Configure
 log = logging.getLogger("supervisor")
 
 MAX_RESTARTS = 10  # a minute
-HALF_OPEN = 512  # connections in all that have not become an association yet
-HALF_OPEN_PER_PEER = 64
 STOP_TIME = 40.0
+MOST_FILES = 65536  # descriptors; the caps need some thousand
+_FRAMES = 256  # of one worker in one turn
 
 
 @dataclass(slots=True)
@@ -56,14 +60,6 @@ class _Worker:
     connections: set[int] = field(default_factory=set)
 
 
-@dataclass(slots=True)
-class _Connection:
-    address: str
-    listener: str
-    worker: _Worker
-    established: bool = False
-
-
 class Supervisor:
     """The whole process tree of one `serve`."""
 
@@ -73,14 +69,14 @@ class Supervisor:
         compile_ruleset(self._config, self._digest)  # keys and profiles: a fault stops the start, not an object
         self._state = self._config.state.dir
         self._selector = selectors.DefaultSelector()
-        self._sockets: dict[str, socket.socket] = {}
+        self._ports = Ports(self._selector)
         self._workers: list[_Worker] = []
         self._writer: subprocess.Popen[bytes] | None = None
-        self._connections: dict[int, _Connection] = {}
-        self._half_open: Counter[str] = Counter()
-        self._established: Counter[tuple[str, str]] = Counter()
+        self._door = Door()
+        self._owners: dict[int, _Worker] = {}  # by connection
         self._serial = 0
         self._generation = 0
+        self._announced = 0  # the generation that `serving.json` tells of
         self._restarts: deque[float] = deque()
         self._signals: set[int] = set()
 
@@ -88,12 +84,12 @@ class Supervisor:
         """Serve until a signal or an unrecoverable fault; the exit status."""
         os.umask(0o077)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _many_files()
         with self._only_one():
             self._install_signals()
             self._start_writer()
-            self._listen()
+            self._ports.open(self._config.listeners, 1)
             self._start_workers()
-            self._announce()
             try:
                 return self._serve()
             finally:
@@ -139,27 +135,6 @@ class Supervisor:
                 raise GatewayError("writer-cannot-start", "see the log lines of `writer` above")
             time.sleep(0.02)
 
-    def _listen(self) -> None:
-        """Open what the configuration wants and is not open; close what it no longer wants."""
-        wanted = {each.id: each for each in self._config.listeners}
-        for name in [n for n in self._sockets if n not in wanted]:
-            self._selector.unregister(self._sockets[name])
-            self._sockets.pop(name).close()
-        for name, listener in wanted.items():
-            if name in self._sockets:
-                continue
-            family = socket.AF_INET6 if ":" in listener.dimse.host else socket.AF_INET
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                sock.bind((listener.dimse.host, listener.dimse.port))
-            except OSError as error:
-                raise GatewayError("cannot-listen", f"listener {name}: {error.strerror}") from error
-            sock.listen(1024)
-            sock.setblocking(False)
-            self._sockets[name] = sock
-            self._selector.register(sock, selectors.EVENT_READ, ("accept", name))
-
     def _start_workers(self) -> None:
         self._generation += 1
         for _ in range(self._config.workers.count):
@@ -178,28 +153,32 @@ class Supervisor:
         self._selector.register(ours, selectors.EVENT_READ, ("worker", worker))
 
     def _announce(self) -> None:
-        """`run/serving.json`: who serves, where. Commands and tests read it."""
+        """`run/serving.json`: who serves, where; once there is a worker to serve. Commands and tests read it."""
+        self._announced = self._generation
         facts = {
             "pid": os.getpid(),
             "rules": self._digest,
-            "listeners": {name: sock.getsockname()[1] for name, sock in self._sockets.items()},
+            "listeners": self._ports.numbers(),
         }
         fresh = self._state / "run" / ".serving.json"
         fresh.write_bytes(msgspec.json.encode(facts))
         fresh.rename(self._state / "run" / "serving.json")
-        for name, sock in self._sockets.items():
-            log.info(fields("listening", listener=name, port=sock.getsockname()[1]))
+        for name, port in self._ports.numbers().items():
+            log.info(fields("listening", listener=name, port=port))
 
     def _serve(self) -> int:
         while True:
+            calling: list[str] = []
             for key, _events in self._selector.select(1.0):
                 what, which = key.data
                 if what == "signal":
                     self._signals.update(os.read(which, 64))
                 elif what == "accept":
-                    self._accept(which)
+                    calling.append(which)
                 elif what == "worker":
                     self._hear(which)
+            for name in calling:  # after the workers' words: who is gone has made room
+                self._accept(name)
             signals, self._signals = self._signals, set()
             if signals & {signal.SIGTERM, signal.SIGINT}:
                 log.info("stopping")
@@ -211,12 +190,16 @@ class Supervisor:
                 return 1
 
     def _accept(self, name: str) -> None:
-        if not any(worker.ready for worker in self._workers):
+        workers = [w for w in self._workers if w.ready and w.generation >= self._ports[name].generation]
+        if not workers:
             time.sleep(0.02)  # a worker is starting: who calls now waits in the backlog and is not turned away
             return
         for _ in range(64):  # then let the workers' words in
+            if not self._door.opens(time.monotonic()):
+                time.sleep(0.002)
+                return
             try:
-                sock, peer = self._sockets[name].accept()
+                sock, peer = self._ports[name].socket.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
@@ -224,69 +207,78 @@ class Supervisor:
                 time.sleep(0.01)  # out of descriptors: do not spin
                 return
             with sock:
-                self._hand_over(sock, name, peer[0])
+                self._hand_over(sock, name, peer[0], workers)
 
-    def _hand_over(self, sock: socket.socket, name: str, address: str) -> None:
-        """Give one accepted socket to the least loaded worker, within the caps."""
-        limits = next(each for each in self._config.listeners if each.id == name).dimse.limits
-        ready = [w for w in self._workers if w.ready]
-        established = sum(n for (which, _), n in self._established.items() if which == name)
-        refusal = ""
-        if not ready:
-            refusal = "no-worker"
-        elif self._half_open.total() >= HALF_OPEN or self._half_open[address] >= HALF_OPEN_PER_PEER:
-            refusal = "too-many-half-open"
-        elif established >= limits.associations:
-            refusal = "too-many-associations"
-        elif self._established[name, address] >= limits.associations_per_peer:
-            refusal = "too-many-of-this-peer"
-        if refusal:
-            log.warning(fields("connection-refused", listener=name, address=address, reason=refusal))
-            return
-        worker = min(ready, key=lambda w: len(w.connections))
+    def _hand_over(self, sock: socket.socket, name: str, address: str, workers: list[_Worker]) -> None:
+        """Give one accepted socket to the least loaded worker that takes it."""
         self._serial += 1
-        try:
-            control.send(worker.control, Frame(Word.TAKE, self._serial, name, address), sock.fileno())
-        except OSError:
-            return  # the worker is dying; the peer will try again
-        self._connections[self._serial] = _Connection(address, name, worker)
-        worker.connections.add(self._serial)
-        self._half_open[address] += 1
+        frame = Frame(Word.TAKE, self._serial, name, address)
+        for worker in sorted(workers, key=lambda w: len(w.connections)):
+            try:
+                control.send(worker.control, frame, sock.fileno(), wait=False)
+            except OSError:
+                continue  # it does not keep up, or is dying
+            self._owners[self._serial] = worker
+            worker.connections.add(self._serial)
+            self._let_go(self._door.arrived(self._serial, name, address))
+            return
+        log.warning(fields("connection-refused", listener=name, address=address, reason="no-worker"))
+
+    def _let_go(self, number: int | None) -> None:
+        """Somebody has stood long enough."""
+        if number is not None:
+            self._say(number, Word.LET_GO)
+
+    def _say(self, number: int, word: Word) -> None:
+        """A word about a connection to whoever has it."""
+        worker = self._owners.get(number)
+        if worker is not None:
+            with contextlib.suppress(OSError):
+                control.send(worker.control, Frame(word, number), wait=False)
 
     def _hear(self, worker: _Worker) -> None:
-        frame, _ = control.receive(worker.control)
-        if frame is None:
-            self._selector.unregister(worker.control)
-            for number in list(worker.connections):
-                self._forget(number)
-            return
-        if frame.word is Word.READY:
-            worker.ready = True
-            for old in self._workers:  # only now: until then the old generation serves
-                if old.generation < self._generation and old.ready:
-                    old.ready = False
-                    with contextlib.suppress(OSError):
-                        control.send(old.control, Frame(Word.DRAIN))
-        elif frame.word is Word.ESTABLISHED and (found := self._connections.get(frame.connection)):
-            found.established = True
-            self._half_open[found.address] -= 1
-            self._established[found.listener, found.address] += 1
-        elif frame.word is Word.CLOSED:
-            self._forget(frame.connection)
+        for frame, _descriptor in control.frames(worker.control, _FRAMES):
+            if frame is None:
+                self._selector.unregister(worker.control)
+                for number in list(worker.connections):
+                    self._forget(number)
+            elif frame.word is Word.READY:
+                self._ready(worker)
+            elif frame.word is Word.AUTHENTICATED:
+                self._let_go(self._door.authenticated(frame.connection))
+            elif frame.word is Word.ASKS:
+                self._say(frame.connection, self._verdict(frame.connection, worker))
+            elif frame.word is Word.CLOSED:
+                self._forget(frame.connection)
+
+    def _ready(self, worker: _Worker) -> None:
+        """One more worker serves; of a new generation, the old one drains now and not before."""
+        worker.ready = True
+        if worker.generation == self._generation != self._announced:
+            self._announce()
+        for old in self._workers:
+            if old.generation < self._generation and old.ready:
+                old.ready = False
+                with contextlib.suppress(OSError):
+                    control.send(old.control, Frame(Word.DRAIN))
+
+    def _verdict(self, number: int, worker: _Worker) -> Word:
+        """Whether a connection may become an association."""
+        name = self._door.listener(number)
+        listener = next((each for each in self._config.listeners if each.id == name), None)
+        if listener is None:  # a reload took it away; its worker drains
+            return Word.REFUSED
+        mixed = listener.tls is not None and listener.tls.client_cert == "optional"
+        refusal = self._door.associated(number, listener.dimse.limits, mixed=mixed)
+        if refusal:
+            log.warning(fields("association-refused", listener=name, reason=refusal, worker=worker.name))
+        return Word.REFUSED if refusal else Word.GRANTED
 
     def _forget(self, number: int) -> None:
-        found = self._connections.pop(number, None)
-        if found is None:
-            return
-        found.worker.connections.discard(number)
-        if found.established:
-            self._established[found.listener, found.address] -= 1
-            if not self._established[found.listener, found.address]:
-                del self._established[found.listener, found.address]
-        else:
-            self._half_open[found.address] -= 1
-            if not self._half_open[found.address]:
-                del self._half_open[found.address]
+        worker = self._owners.pop(number, None)
+        if worker is not None:
+            worker.connections.discard(number)
+            self._door.gone(number)
 
     def _reap(self) -> bool:
         """Start again what died. False when it dies too often."""
@@ -319,21 +311,19 @@ class Supervisor:
             compile_ruleset(config, digest)
             if config.state != self._config.state:
                 raise GatewayError("state-changed", "the state block cannot change while serving")
-            self._config, self._digest = config, digest
-            self._listen()
+            self._ports.open(config.listeners, self._generation + 1)
         except (ConfigRefused, GatewayError) as error:
             log.error(fields("reload-refused", reason=error.reason, detail=error.detail))
             return
+        self._config, self._digest = config, digest
         with operator(config) as ask:
             ask(Configure(digest))
         log.info(fields("reloaded", rules=digest[:12]))
         self._start_workers()
-        self._announce()
 
     def _stop(self) -> None:
         """Drain workers, then the writer: it must outlive what still has something to tell it."""
-        for sock in self._sockets.values():
-            sock.close()
+        self._ports.close()
         deadline = time.monotonic() + STOP_TIME
         for worker in self._workers:
             with contextlib.suppress(OSError):
@@ -352,6 +342,13 @@ def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _many_files() -> None:
+    """As many descriptors as the system lets us have: the usual 1024 are fewer than the caps allow sockets."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _answers(path: Path) -> bool:

@@ -4,6 +4,7 @@
 
 Rules of this file
 * It holds no database handle and opens no listening socket: sockets come from the supervisor, jobs from the writer.
+* Whether there is room for one more association is the supervisor's word; the association's thread waits for it.
 * Exec'd, never forked after threads exist. No core files: a core would hold patients.
 * Drain (SIGTERM, a word from the supervisor, or its death): no new connections, associations end after their current
   message, lanes give their jobs back; then it exits 0.
@@ -51,6 +52,17 @@ from gateway.writer.client import WriterClient
 log = logging.getLogger("worker")
 
 DRAIN_TIME = 30.0  # seconds that associations and lanes get to end in
+_FRAMES = 64  # of the supervisor in one turn
+
+
+class _Question:
+    """One association's thread waits for the supervisor's word."""
+
+    __slots__ = ("answered", "granted")
+
+    def __init__(self) -> None:
+        self.answered = threading.Event()
+        self.granted = False
 
 
 class Worker:
@@ -65,8 +77,9 @@ class Worker:
         self._control = control_socket
         self._control_lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
-        self._admission = Admission(self._selector, self._established, self._refused)
+        self._admission = Admission(self._selector, self._established, self._refused, self._authenticated)
         self._acceptors: dict[int, Acceptor] = {}
+        self._questions: dict[int, _Question] = {}
         self._lock = threading.Lock()
         self._draining = threading.Event()
         self._listeners = {each.id: each for each in config.listeners}
@@ -100,17 +113,20 @@ class Worker:
                 if isinstance(key.data, Arrival):
                     self._admission.ready(key.data)
                 elif key.data is self._control:
-                    self._word()
+                    for frame, descriptor in control.frames(self._control, _FRAMES):
+                        self._word(frame, descriptor)
                 else:
                     os.read(wake_read, 64)
             self._admission.expire()
         self._drain()
 
-    def _word(self) -> None:
-        """One frame of the supervisor."""
-        frame, descriptor = control.receive(self._control)
+    def _word(self, frame: Frame | None, descriptor: int | None) -> None:
+        """One frame of the supervisor; None where it is gone."""
         if frame is None or frame.word is Word.DRAIN:
             self._draining.set()
+        elif frame.word is Word.TAKE and descriptor is None:  # it came, but we have no descriptor left for it
+            log.error("out-of-descriptors")
+            self._tell(Word.CLOSED, frame.connection)
         elif frame.word is Word.TAKE and descriptor is not None:
             sock = socket.socket(fileno=descriptor)
             if frame.listener not in self._listeners:  # a reload took it away meanwhile
@@ -127,6 +143,30 @@ class Worker:
                 limits.artim,
                 limits.associate_rq,
             )
+        elif frame.word in (Word.GRANTED, Word.REFUSED):
+            with self._lock:
+                question = self._questions.get(frame.connection)
+            if question is not None:
+                question.granted = frame.word is Word.GRANTED
+                question.answered.set()
+        elif frame.word is Word.LET_GO:
+            self._admission.let_go(frame.connection)
+            with self._lock:
+                acceptor = self._acceptors.get(frame.connection)
+            if acceptor is not None:
+                acceptor.hurry()
+
+    def _admitted(self, connection: int, patience: float) -> bool:
+        """Ask the supervisor whether there is room for this association. No answer in `patience` seconds is none."""
+        question = _Question()
+        with self._lock:
+            self._questions[connection] = question
+        self._tell(Word.ASKS, connection)
+        try:
+            return question.answered.wait(patience) and question.granted
+        finally:
+            with self._lock:
+                del self._questions[connection]
 
     def _tell(self, word: Word, connection: int = 0) -> None:
         with self._control_lock:
@@ -142,8 +182,10 @@ class Worker:
             )
         self._tell(Word.CLOSED, arrival.connection)
 
+    def _authenticated(self, arrival: Arrival) -> None:
+        self._tell(Word.AUTHENTICATED, arrival.connection)
+
     def _established(self, arrival: Arrival) -> None:
-        self._tell(Word.ESTABLISHED, arrival.connection)
         threading.Thread(target=self._associate, args=(arrival,), name="association", daemon=True).start()
 
     def _associate(self, arrival: Arrival) -> None:
@@ -165,6 +207,7 @@ class Worker:
                 arrival.address,
                 subject,
                 time.time,
+                lambda: self._admitted(arrival.connection, listener.dimse.limits.artim),
             )
             policy = AcceptancePolicy(listener.dimse.accept, frozenset(listener.dimse.extra_sop_classes))
             acceptor = Acceptor(arrival.sock, arrival.request, policy, intake, limits_of(listener.dimse.limits))

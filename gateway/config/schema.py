@@ -79,6 +79,8 @@ class DimseLimits(Block):
     artim: Duration = 30.0  # total time for handshake and A-ASSOCIATE-RQ together
     idle: Duration = 600.0  # between two PDUs of an association, unless the peers table says more
     pdu_time: Duration = 60.0  # total time for one PDU once its header has come
+    stall: Duration = Field(120.0, gt=0)  # within one message: longest pause, and what it may fall behind min_rate
+    min_rate: Size = Field(1024, ge=1)  # bytes a second of a message: who drips for hours is cut
     associations: int = Field(200, ge=1)
     associations_per_peer: int = Field(50, ge=1)
     object_size: Size = (4 << 30) - 2

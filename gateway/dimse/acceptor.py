@@ -22,6 +22,7 @@ from gateway.dimse.connection import Connection
 from gateway.dimse.faults import FAULTS, REASONS, SOURCES
 from gateway.dimse.limits import Limits
 from gateway.dimse.negotiation import AcceptancePolicy, negotiate, precheck
+from gateway.dimse.pace import Pace
 from gateway.dimse.pdu import HEADER, PduType
 from gateway.dimse.reception import Reception
 from gateway.dimse.service import AssociationEnd, Reject, StorageService
@@ -57,6 +58,11 @@ class Acceptor:
     def drain(self) -> None:
         """From any thread: end after the message under way."""
         self._draining = True
+
+    def hurry(self) -> None:
+        """From any thread: where all is said (Sta13), do not wait for the peer to close. Others need its place."""
+        if self._machine.state is State.Sta13:
+            self._connection.cut()
 
     def run(self) -> AssociationEnd:
         """Serve until the end, close the socket, tell the service. Raises nothing that a peer can cause."""
@@ -94,13 +100,20 @@ class Acceptor:
             return "rejected", "", False
         reception = self._reception
         assert reception is not None
+        pace = Pace(self._connection.limits, time.monotonic)
         while True:
-            if not reception.busy:
+            if reception.busy:
+                idle, left = self._connection.limits.idle, pace.waiting()
+                kind, body = self._connection.read_pdu(min(idle, left), "too-slow" if left < idle else "idle-timeout")
+                pace.came()
+            else:
                 self._await_message()
-            kind, body = self._connection.read_pdu(self._connection.limits.idle)
+                pace.begin()
+                kind, body = self._connection.read_pdu(self._connection.limits.idle)
             action = self._machine.on(EVENT_OF_PDU[kind])
             if action is Action.DT_2:
                 for context, control, fragment in pdu.pdvs(body):
+                    pace.earned(len(fragment))
                     answer = reception.feed(context, control, fragment)
                     if answer:
                         self._connection.send(answer)

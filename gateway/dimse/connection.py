@@ -175,6 +175,15 @@ class Connection:
         except RefusePeer:
             pass
 
+    def cut(self) -> None:
+        """From any thread: whoever waits for this peer hears its end now."""
+        try:
+            socket.socket.shutdown(
+                self.sock, socket.SHUT_RDWR
+            )  # an SSLSocket's own would drop its session under a read
+        except OSError:
+            pass  # it has ended by itself
+
     def close(self) -> None:
         """Close; TLS says so to the peer without waiting for its word."""
         try:

@@ -34,6 +34,7 @@ FAULTS: dict[str, Abort | None] = {
     # the clock
     "idle-timeout": Abort(2, 0),
     "pdu-timeout": Abort(2, 0),
+    "too-slow": Abort(2, 0),
     "answer-timeout": Abort(0, 0),
     # ours
     "shutting-down": Abort(2, 0),

@@ -23,6 +23,8 @@ class Limits:
     artim: float = 30.0  # PS3.8 9.1.4: connecting, handshake and A-ASSOCIATE together
     idle: float = 600.0  # between two PDUs
     pdu_time: float = 60.0  # one PDU, from its first byte on; and one send
+    stall: float = 120.0  # within a message: the longest pause, and what it may fall behind `min_rate` (pace.py)
+    min_rate: int = 1024  # bytes a second of a message
     answer: float = 60.0  # SCU only: for any one answer
     close: float = 5.0  # Sta13: until the peer closes the connection
 
@@ -31,5 +33,7 @@ class Limits:
             raise ValueError(f"max_pdu is between {MIN_PDU} and {MAX_PDU} bytes")
         if self.send_pdu < MIN_PDU:
             raise ValueError(f"send_pdu is at least {MIN_PDU} bytes")
-        if min(self.artim, self.idle, self.pdu_time, self.answer, self.close) <= 0:
+        if min(self.artim, self.idle, self.pdu_time, self.stall, self.answer, self.close) <= 0:
             raise ValueError("a time limit is above zero seconds")
+        if self.min_rate < 1:
+            raise ValueError("min_rate is at least 1 byte a second")

@@ -5,6 +5,7 @@ Rules of this file
 * A thread and its buffer are given only to a complete A-ASSOCIATE-RQ: a thousand silent sockets cost a thousand
   small objects.
 * A refused handshake is the peer's fault and raises a security alert; a timeout is counted and logged.
+* Whose certificate TLS has verified is told at once: it stands in a room of its own (app/door.py).
 * It decides nothing about AE titles: receive/dimse.py does, once the request is parsed.
 """
 
@@ -59,9 +60,11 @@ class Admission:
         selector: selectors.BaseSelector,
         established: Callable[[Arrival], None],
         refused: Callable[[Arrival, RefusePeer], None],
+        authenticated: Callable[[Arrival], None] = lambda _: None,
     ) -> None:
         self._selector = selector
         self._established = established
+        self._authenticated = authenticated
         self._refused = refused
         self._by_connection: dict[int, Arrival] = {}
 
@@ -106,6 +109,12 @@ class Admission:
         for arrival in [a for a in self._by_connection.values() if a.deadline <= now]:
             self._drop(arrival, RefusePeer("artim-expired", "no association request within the time allowed"))
 
+    def let_go(self, connection: int) -> None:
+        """Others need its place. Does nothing where it has become an association, or is gone."""
+        arrival = self._by_connection.get(connection)
+        if arrival is not None:
+            self._drop(arrival, RefusePeer("too-many-half-open", "has stood longest where too many stand"))
+
     def close(self) -> None:
         """Drop all: the worker stops."""
         for arrival in list(self._by_connection.values()):
@@ -126,6 +135,8 @@ class Admission:
             raise RefusePeer(reason, error.reason or "", security=True) from error
         self._selector.modify(arrival.sock, selectors.EVENT_READ, arrival)
         arrival.handshaking = False
+        if arrival.sock.getpeercert(binary_form=True):  # verified: a context that asks for one has anchors
+            self._authenticated(arrival)
         return True
 
     def _read(self, arrival: Arrival) -> None:

@@ -35,11 +35,13 @@ log = logging.getLogger("receive")
 
 # PS3.8 Table 9-21: result 1 (permanent), source 1 (service user), reason.
 _REJECTIONS = {"called-ae-unknown": Reject(1, 1, 7), "calling-ae-refused": Reject(1, 1, 3)}
+# Result 2 (transient), source 3 (service provider, presentation): local limit exceeded.
+_FULL = Reject(2, 3, 2)
 
 # Ends of an association that a healthy peer does not cause: each raises a security alert.
 SUSPICIOUS = frozenset(
     {"pdu-unrecognized", "pdu-unexpected", "pdu-malformed", "pdu-too-long", "context-unknown"}
-    | {"command-malformed", "command-too-long", "pdu-timeout"}
+    | {"command-malformed", "command-too-long", "pdu-timeout", "too-slow"}
 )
 
 
@@ -52,6 +54,8 @@ def limits_of(limits: DimseLimits, peer: Peer | None = None) -> Limits:
         artim=limits.artim,
         idle=limits.idle,
         pdu_time=limits.pdu_time,
+        stall=limits.stall,
+        min_rate=limits.min_rate,
     )
     if peer is not None and peer.max_pdu:
         small = max(MIN_PDU, peer.max_pdu)
@@ -74,7 +78,10 @@ class Intake:
         address: str,
         subject: str,
         clock: Callable[[], float],
+        admitted: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`admitted`: whether there is room for one more association; may wait."""
+        self._admitted = admitted
         self._listener = listener
         self._ruleset = ruleset
         self._spool = spool
@@ -98,6 +105,8 @@ class Intake:
         if refused:
             self.alert(refused)
             return _REJECTIONS[refused]
+        if not self._admitted():  # asked last: who may not call at all takes nobody's place
+            return _FULL
         return Accept(limits_of(dimse.limits, self._peers.get(request.calling_ae)))
 
     def alert(self, reason: str) -> None:

@@ -327,6 +327,34 @@ def test_a_dripping_peer_is_cut_after_the_total_time_of_a_pdu(prefix: int) -> No
         assert time.monotonic() - begun < 4
 
 
+@pytest.mark.parametrize("octets", [0, 1])
+def test_an_object_that_drips_in_whole_pdus_is_cut(octets: int) -> None:
+    """Each PDU is whole and no pause is long: only the rate over the object tells."""
+    command, first = store_rq(DATA[:2])[0], p_data((3, 0, DATA[:octets]))
+    with accepting(stall=0.5, min_rate=1000, idle=60.0) as stage:
+        stage.peer.says(command)
+        for _ in range(500):
+            try:
+                stage.peer.says(first)
+            except OSError:
+                break
+            if stage.service.ends:
+                break
+            time.sleep(0.02)
+        assert stage.end().reason == "too-slow"
+    assert stage.service.stored == [] and len(stage.service.aborted) == 1
+
+
+def test_pauses_between_messages_are_not_slowness() -> None:
+    with accepting(stall=0.2, min_rate=1 << 20, idle=60.0) as stage:
+        for number in range(3):
+            stage.peer.says(*store_rq(DATA, number=number))
+            assert stage.peer.hears_answer().status == 0
+            time.sleep(0.3)
+        stage.peer.release()
+        assert stage.end().stored == 3
+
+
 def test_a_peer_that_does_not_take_its_answers_is_cut() -> None:
     with accepting(pdu_time=0.5) as stage:
         stage.peer.sock.settimeout(0.3)

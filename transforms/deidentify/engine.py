@@ -19,7 +19,6 @@ from typing import Final
 
 from pydicom.datadict import dictionary_VR
 
-from profiles.confidentiality import Profile
 from transforms.dataset import syntax as syntaxes
 from transforms.deidentify import dummies
 from transforms.deidentify.actions import MIME_TYPE, PATIENT_ID, PATIENT_NAME, Traced
@@ -100,7 +99,10 @@ def deidentify(
     applied = () if walk.loosened else _applied(table)
     edit = walk.edit
     walk.markers(source.size, 0xFFFFFFFF)  # what did not find its place before stands at the end
-    edit.fill(walk.places[_REMOVED], _identity_removed(table.profile, applied, len(walk.loosened), walk.explicit))
+    edit.fill(
+        walk.places[_REMOVED],
+        _identity_removed(table.profile.name, table.profile.edition, applied, len(walk.loosened), walk.explicit),
+    )
     edit.fill(walk.places[_TEMPORAL], _temporal(walk))
     return Deidentified(
         plan=EditPlan(source, edit.finish(source.size)),
@@ -155,9 +157,11 @@ def _applied(table: ActionTable) -> tuple[tuple[str, str], ...]:
 
 
 @lru_cache(maxsize=64)
-def _identity_removed(profile: Profile, applied: tuple[tuple[str, str], ...], exceptions: int, explicit: bool) -> bytes:
+def _identity_removed(
+    profile: str, edition: str, applied: tuple[tuple[str, str], ...], exceptions: int, explicit: bool
+) -> bytes:
     """(0012,0062) to (0012,0064). With site exceptions the profile was not applied whole: no code is claimed."""
-    method = f"dicom-gateway: PS3.15 {profile.edition}, {profile.name} profile"
+    method = f"dicom-gateway: PS3.15 {edition}, {profile} profile"
     if exceptions:
         method += f", {exceptions} site exceptions"
     raw = method.encode("ascii")
