@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from pydicom._dicom_dict import DicomDictionary
 
-from transforms.dataset.elements import LONG_VRS, SEQUENCE_TAGS, SHORT_VRS, UNDEFINED
+from transforms.dataset.elements import ITEM, ITEM_END, LONG_VRS, SEQUENCE_TAGS, SHORT_VRS, UNDEFINED
 from transforms.errors import BadFraming
 from transforms.source import ByteSource
 
@@ -63,7 +63,10 @@ def identities(source: ByteSource, explicit: bool) -> Identities:
     data, base = b"", 0
     at = 0
     charset = ""
+    open_items: list[tuple[int, str]] = []  # where each ends, and the character set around it
     for _ in range(_ELEMENTS):
+        while open_items and open_items[-1][0] <= at:
+            charset = open_items.pop()[1]  # an item's character set ends with the item
         if at + 8 > size:
             break
         pos = at - base
@@ -78,6 +81,10 @@ def identities(source: ByteSource, explicit: bool) -> Identities:
             length = _PLAIN(data, pos)[2]
             at += 8
             vr = b""
+            if tag == ITEM:
+                open_items.append((size + 1 if length == UNDEFINED else at + length, charset))
+            elif tag == ITEM_END and open_items:
+                charset = open_items.pop()[1]
             if group == 0xFFFE:
                 continue
         elif vr in LONG_VRS:

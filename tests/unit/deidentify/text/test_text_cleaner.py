@@ -146,6 +146,15 @@ def test_identities_are_found_at_every_depth_and_in_both_forms() -> None:
             assert "NESTED" not in repr(found)
 
 
+@pytest.mark.parametrize("undefined", [True, False])
+def test_an_items_character_set_ends_with_the_item(undefined: bool) -> None:
+    item = {0x00080005: ("CS", b"ISO_IR 192"), 0x00100010: ("PN", b"IN^ITEM")}
+    elements = image({0x00081115: ("SQ", [item, {}]), 0x00101001: ("PN", b"AFTER^IT")})
+    found = identities(BytesSource(encode(elements, True, undefined=undefined)), True)
+    assert ("ISO_IR 192", b"IN^ITEM") in found.names
+    assert ("ISO_IR 100", b"AFTER^IT") in found.names and ("ISO_IR 100", b"DOE^JANE") in found.names
+
+
 def test_truncated_and_mutated_objects_give_identities_or_a_typed_error() -> None:
     data = encode(image({0x00081115: ("SQ", [{0x00100010: ("PN", b"A^B")}])}), True)
     for cut in range(len(data)):
