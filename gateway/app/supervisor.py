@@ -39,6 +39,7 @@ from gateway.app.ports import Ports
 from gateway.errors import ConfigRefused, GatewayError
 from gateway.logs import fields
 from gateway.rulebook import compile_ruleset, take
+from gateway.store.spool import made
 from gateway.writer.client import operator
 from gateway.writer.messages import Configure
 
@@ -99,7 +100,7 @@ class Supervisor:
     def _only_one(self) -> Iterator[None]:
         """One `serve` per state directory."""
         for name in ("", "run", "spool", "audit"):
-            (self._state / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            made(self._state / name)
         secret = self._state / "secret"
         if not secret.exists():
             with os.fdopen(os.open(secret, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:

@@ -80,3 +80,8 @@ def _durable(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=4000"):
         connection.execute(f"PRAGMA {pragma}")
+    # What a writer that died could not sync may still be in the page cache: a WAL that went on behind it would break
+    # there at a power cut, and everything acknowledged later be gone. So each writer begins a WAL of its own.
+    (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError("the ledger is in use: its log cannot be begun anew")

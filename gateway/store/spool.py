@@ -44,6 +44,22 @@ def storage_failed(error: OSError) -> StorageFailed:
     )
 
 
+def made(folder: Path) -> None:
+    """Make a folder that is missing, 0700, and its name durable: POSIX promises nothing of what stands in it else."""
+    if folder.is_dir():
+        return
+    made(folder.parent)
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)
+
+
 class FileSource:
     """A ByteSource over a part of a file. Close it, or use it as a context manager."""
 
@@ -170,7 +186,7 @@ class Spool:
         self.folder = folder
         self._reserve = reserve
         for name in ("incoming", "objects"):
-            (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            made(folder / name)
         self.incoming_fd = os.open(folder / "incoming", os.O_RDONLY | os.O_DIRECTORY)
         self.objects_fd = os.open(folder / "objects", os.O_RDONLY | os.O_DIRECTORY)
 
