@@ -17,7 +17,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -129,6 +129,7 @@ def write(path: Path, instances: Iterable[Instance], made_with: dict[str, str]) 
             "CREATE TABLE planted_data "
             "(SOPInstanceUID TEXT, leak TEXT, place TEXT, depth INTEGER, encoding TEXT, vr TEXT, hex TEXT)"
         )
+        base.execute("CREATE INDEX planted_by_instance ON planted_data (SOPInstanceUID)")
         base.execute("CREATE TABLE made_with (name TEXT, value TEXT)")
         base.executemany("INSERT INTO made_with VALUES (?, ?)", sorted(made_with.items()))
         for each in instances:
@@ -149,11 +150,12 @@ def read(path: Path) -> Iterator[Instance]:
             names = {row[1] for row in base.execute("PRAGMA table_info(answer_data)")}
             if missing := [each for each in (*COLUMNS, "AnswerData") if each not in names]:
                 raise BadKey(f"table answer_data has no {', '.join(missing)}")
-            planted = _planted(base)
+            ours = bool(base.execute("PRAGMA table_info(planted_data)").fetchall())
             wanted = [*COLUMNS, "AnswerData", *(["scope"] if "scope" in names else [])]
             rows = base.execute(f"SELECT {', '.join(wanted)} FROM answer_data ORDER BY rowid")
             for number, row in enumerate(rows, 1):
-                yield _instance(number, row, planted)
+                found = _instance(number, row)
+                yield replace(found, planted=_planted(base, found.instance)) if ours else found
     except sqlite3.Error:
         raise BadKey("not an SQLite key") from None
 
@@ -179,19 +181,18 @@ def _told(answer: Answer) -> dict[str, object]:
     }
 
 
-def _planted(base: sqlite3.Connection) -> dict[str, tuple[Planted, ...]]:
-    if not base.execute("PRAGMA table_info(planted_data)").fetchall():
-        return {}
-    found: dict[str, list[Planted]] = {}
-    for uid, leak, place, depth, encoding, vr, pattern in base.execute("SELECT * FROM planted_data ORDER BY rowid"):
-        try:
-            found.setdefault(uid, []).append(Planted(leak, place, depth, encoding, vr, bytes.fromhex(pattern)))
-        except (TypeError, ValueError):
-            raise BadKey("planted_data holds what is no hex") from None
-    return {uid: tuple(each) for uid, each in found.items()}
+def _planted(base: sqlite3.Connection, instance: str) -> tuple[Planted, ...]:
+    rows = base.execute(
+        "SELECT leak, place, depth, encoding, vr, hex FROM planted_data WHERE SOPInstanceUID = ? ORDER BY rowid",
+        (instance,),
+    )
+    try:
+        return tuple(Planted(*row[:5], bytes.fromhex(row[5])) for row in rows)
+    except (TypeError, ValueError):
+        raise BadKey("planted_data holds what is no hex") from None
 
 
-def _instance(number: int, row: tuple[Any, ...], planted: dict[str, tuple[Planted, ...]]) -> Instance:
+def _instance(number: int, row: tuple[Any, ...]) -> Instance:
     if not all(isinstance(each, str) for each in row[: len(COLUMNS)]):
         raise BadKey(f"row {number}: an identifier is no text")
     ids = tuple(bare(each) for each in row[: len(COLUMNS)])
@@ -203,7 +204,7 @@ def _instance(number: int, row: tuple[Any, ...], planted: dict[str, tuple[Plante
         answers = tuple(_answer(each) for each in (told.values() if isinstance(told, dict) else told))
     except (TypeError, AttributeError, ValueError, KeyError):
         raise BadKey(f"row {number}: AnswerData is not of MIDI-B's form") from None
-    return Instance(ids, answers, planted.get(ids[5], ()), scope)
+    return Instance(ids, answers, scope=scope)
 
 
 def _answer(told: dict[str, Any]) -> Answer:

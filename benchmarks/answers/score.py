@@ -142,18 +142,20 @@ def table(path: Path) -> Table:
 
 
 def score(key: Iterable[Instance], outputs: Path, uids: Table, patients: Table) -> Score:
-    """The whole folder by the whole key."""
+    """The whole folder by the whole key, a row at a time."""
     result = Score()
-    rows = list(key)
-    files = _files(outputs, uids, {row.instance for row in rows if row.scope == "Instance"}, result)
-    result.rows = len(rows)
-    for number, row in enumerate(rows, 1):
+    files = _files(outputs, uids, result)
+    spoken: set[Path] = set()
+    for number, row in enumerate(key, 1):
+        result.rows = number
         places = [files[row.instance]] if row.instance in files else []
         if row.scope != "Instance":
             places = list(_of_scope(row, files, uids))
         result.absent += not places
+        spoken.update(places)
         for path in places or [None]:
             _one(number, row, path, uids.new, patients.new, result)
+    result.strangers += len(files) - len(spoken)  # mapped, but the key does not speak of them
     return result
 
 
@@ -176,7 +178,7 @@ def _one(number: int, row: Instance, path: Path | None, uids: Maps, patients: Ma
             result.wrong.append(Wrong(number, row.modality, NOT_THERE, shown(planted.place), told, form))
 
 
-def _files(outputs: Path, uids: Table, known: set[str], result: Score) -> dict[str, Path]:
+def _files(outputs: Path, uids: Table, result: Score) -> dict[str, Path]:
     """Old SOP Instance UID -> file."""
     found: dict[str, Path] = {}
     for path in sorted(each for each in outputs.rglob("*") if each.is_file()):
@@ -186,7 +188,7 @@ def _files(outputs: Path, uids: Table, known: set[str], result: Score) -> dict[s
             result.unreadable += 1
             continue
         old = uids.old.get(new)
-        if old is None or (known and old not in known):
+        if old is None:
             result.strangers += 1
         elif old in found:
             result.doubles += 1

@@ -6,16 +6,18 @@ Our own set, not MIDI-B's: it shows that what is planted here goes and what is a
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.answers import make
+from benchmarks.answers import key, make, score
 from benchmarks.answers.__main__ import main
+from benchmarks.answers.index import Index
 from gateway.cli.main import command_line
 from tests.conftest import ROOT
 
@@ -30,13 +32,13 @@ def scored(
     """Make, de-identify, score: the scorer's exit code and its numbers."""
     asked = [part for option in options for part in ("--option", option)]
     assert main(["make", str(tmp_path / "set"), *wanted, *asked]) == 0
-    key = tmp_path / "project.key"
-    key.write_bytes(os.urandom(32))
-    key.chmod(0o600)
+    secret = tmp_path / "project.key"
+    secret.write_bytes(bytes(range(32)))
+    secret.chmod(0o600)
     out, mapping, numbers = tmp_path / "out", tmp_path / "mapping", tmp_path / "score.json"
     done = CliRunner().invoke(
         command_line("deid"),
-        ["deid", "--key-file", str(key), "--out", str(out), "--mapping", str(mapping), "--processes", str(processes),
+        ["deid", "--key-file", str(secret), "--out", str(out), "--mapping", str(mapping), "--processes", str(processes),
          *asked, str(tmp_path / "set" / "in")],
     )  # fmt: skip
     assert done.exit_code in (0, 3), done.output
@@ -79,6 +81,32 @@ def test_real_objects(shared: Path, tmp_path: Path) -> None:
     _, found = scored(tmp_path, ["--count", "1", "--corpus", str(folder)], [])
     assert isinstance(found["rows"], int) and found["rows"] > 5
     assert found["removal"] == 1.0 and found["survivors"] == 0, found["wrong"]
+
+
+def test_dates_of_a_patient_move_by_the_same_days(tmp_path: Path) -> None:
+    """What MIDI-B does not score: intervals, at any depth and in any object of a patient."""
+    assert scored(tmp_path, ["--count", "30"], ["retain-modified-dates"])[0] == 0
+    uids = score.table(tmp_path / "mapping" / "uid.csv")
+    moves: dict[str, list[int]] = {}
+    for path in (tmp_path / "out").iterdir():
+        index = Index.of(path)
+        row = rows(tmp_path)[uids.old[str(index.data.SOPInstanceUID)]]
+        for answer in row.answers:
+            asked = answer.action == "date_shifted" and answer.leak != "observers"  # a sequence that is a dummy whole
+            if asked and (new := index.text(answer.place)):
+                moves.setdefault(row.patient, []).append((day(new) - day(answer.value)).days)
+    assert len(moves) == 2 and all(len(each) > 50 and 0 not in each for each in moves.values())
+    assert [len(set(each)) for each in moves.values()] == [1, 1]
+    assert len({each[0] for each in moves.values()}) == 2, "two patients move by the same days"
+
+
+@cache
+def rows(folder: Path) -> dict[str, key.Instance]:
+    return {row.instance: row for row in key.read(folder / "set" / "key.sqlite")}
+
+
+def day(value: str) -> date:
+    return date(int(value[:4]), int(value[4:6]), int(value[6:8]))
 
 
 @PIXELS

@@ -65,6 +65,15 @@ def test_the_written_form_is_the_one_that_others_read(tmp_path: Path, basic: lis
         assert each["action"].strip("<>") in key.ACTIONS
 
 
+def test_planted_bytes_that_are_no_hex_are_refused(tmp_path: Path, basic: list[Made]) -> None:
+    path = tmp_path / "key.sqlite"
+    key.write(path, [basic[0].row], {})
+    with closing(sqlite3.connect(path)) as base, base:
+        base.execute("UPDATE planted_data SET hex = 'CANARY' WHERE rowid = 3")
+    with pytest.raises(key.BadKey, match="no hex"):
+        list(key.read(path))
+
+
 def test_a_key_of_others(tmp_path: Path) -> None:
     (row,) = key.read(foreign(tmp_path / "a", json.dumps({"0": answer()})))
     (found,) = row.answers

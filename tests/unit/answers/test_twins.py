@@ -212,6 +212,7 @@ def test_strangers_doubles_and_rubbish_forbid_a_pass(basic: list[Made], tmp_path
     (where.out / "again.dcm").unlink()
     save(stranger, where.out)
     assert where.score(basic[:2]).strangers == 1 and not where.score(basic[:2]).passes()
+    assert where.score(basic[:1]).strangers == 2, "one nobody mapped, one that the key does not speak of"
 
 
 def test_a_row_of_a_series_speaks_of_all_its_objects(basic: list[Made], tmp_path: Path) -> None:
