@@ -4,6 +4,7 @@ Rules of this file
 * A log line names codes, counts and our own ids (listener, destination, association, spool name). Never a value
   out of a data set, never a UID of one: those are in the ledger and in the audit trail, which are 0600.
 * Control characters cannot break a line: everything a peer could choose (an AE title) is escaped.
+* A value cannot pass for two: what is more than one plain word stands in quotes, and its quotes are escaped.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import re
 import sys
 
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
+_WORD = re.compile(r"[^\s\"=\\]+")
+_QUOTED = re.compile(r"[\"\\]")
 
 
 class _KeyValue(logging.Formatter):
@@ -32,6 +35,10 @@ class _KeyValue(logging.Formatter):
         return f"{stamp} {record.levelname.lower()} {record.name} {text}"
 
 
+def _escaped(found: re.Match[str]) -> str:
+    return "\\" + found[0]
+
+
 def configure(level: str = "INFO") -> None:
     """Send every logger of this process to standard error in our form."""
     handler = logging.StreamHandler(sys.stderr)
@@ -46,5 +53,5 @@ def fields(event: str, **values: object) -> str:
     parts = [event]
     for key, value in values.items():
         text = str(value)
-        parts.append(f'{key}="{text}"' if " " in text or not text else f"{key}={text}")
+        parts.append(f"{key}={text}" if _WORD.fullmatch(text) else f'{key}="{_QUOTED.sub(_escaped, text)}"')
     return " ".join(parts)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from gateway.audit.text import safe
 from gateway.errors import ConfigRefused
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def loaded(file: Path) -> Config:
 
 def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table that is never cut: UIDs must be copied from it. The last column may be as long as it is."""
-    lines = [tuple(head), *map(tuple, rows)]
+    lines = [tuple(map(safe, line)) for line in (head, *rows)]
     widths = [max(len(line[number]) for line in lines) for number in range(len(head))]
     for line in lines:
         print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.audit.text import safe
 from gateway.cli.common import DEFAULT_CONFIG, ConfigOption, columns, fail, loaded
 from gateway.config.schema import Config
 from gateway.errors import GatewayError, HoldObject
@@ -49,13 +50,13 @@ def show(
         fail(f"instance {instance} is not held")
     for row in rows:
         print(f"instance      {row.instance_id}")
-        print(f"SOP Instance  {row.sop_instance}")
-        print(f"study         {row.study}")
-        print(f"from          listener {row.listener}, {row.calling_ae or '-'} at {row.address}")
+        print(f"SOP Instance  {safe(row.sop_instance)}")
+        print(f"study         {safe(row.study)}")
+        print(f"from          listener {row.listener}, {safe(row.calling_ae) or '-'} at {safe(row.address)}")
         print(f"route         {row.route or '(none)'}")
         print(f"destination   {row.destination or '(all)'}")
         print(f"held since    {row.since}")
-        print(f"reason        {row.reason}")
+        print(f"reason        {safe(row.reason)}")
         print(f"what to do    {ADVICE.get(row.reason, _OTHERWISE)}")
 
 

@@ -4,7 +4,7 @@ Rules of this file
 * A message begins with `stall` seconds. Waiting for the peer spends them, each byte of the message earns
   1 / `min_rate` of one, and no more than `stall` are ever kept: a fast beginning does not buy hours of dripping.
 * Only waiting for the peer counts: what our own disk takes is not the peer's fault.
-* Overhead earns nothing: a flood of empty fragments is no progress.
+* Overhead earns nothing, and each PDU costs a little: a flood of empty fragments is no progress.
 
 What it does not do: judge one PDU (`Limits.pdu_time`) or the pause between two messages (`Limits.idle`).
 """
@@ -15,6 +15,8 @@ from collections.abc import Callable
 
 from gateway.dimse.limits import Limits
 from gateway.errors import RefusePeer
+
+_LEAST = 0.001  # seconds that any PDU costs
 
 
 class Pace:
@@ -40,7 +42,7 @@ class Pace:
 
     def came(self) -> None:
         """The wait is over. Raises RefusePeer where the bucket is empty."""
-        self._left -= self._clock() - self._since
+        self._left -= max(_LEAST, self._clock() - self._since)
         if self._left <= 0:
             raise RefusePeer("too-slow", "the message stays below the rate that is asked of every peer")
 

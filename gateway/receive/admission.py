@@ -6,6 +6,7 @@ Rules of this file
   small objects.
 * A refused handshake is the peer's fault and raises a security alert; a timeout is counted and logged.
 * Whose certificate TLS has verified is told at once: it stands in a room of its own (app/door.py).
+* Nothing that one connection does reaches beyond it: whatever goes wrong with it, it is dropped and the others go on.
 * It decides nothing about AE titles: receive/dimse.py does, once the request is parsed.
 """
 
@@ -25,6 +26,7 @@ from gateway.logs import fields
 
 log = logging.getLogger("admission")
 
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 # How OpenSSL's words translate into our codes; anything else is `tls-failed`.
 _TLS_REASONS = {
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "client-certificate-missing",
@@ -82,19 +84,27 @@ class Admission:
         limit: int,
     ) -> None:
         """Begin with a freshly accepted socket; `artim` in seconds, `limit` in bytes of the A-ASSOCIATE-RQ."""
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if context is not None:
-            sock = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         arrival = Arrival(
             sock, listener, connection, address, time.monotonic() + artim, AssociateReader(limit), context is not None
         )
         self._by_connection[connection] = arrival
-        self._selector.register(sock, selectors.EVENT_READ, arrival)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if context is not None:  # raises where the peer has said something and gone already (Python 3.11.4)
+                arrival.sock = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            self._selector.register(arrival.sock, selectors.EVENT_READ, arrival)
+        except OSError as error:
+            self._drop(arrival, RefusePeer("connection-lost", type(error).__name__))
 
     def ready(self, arrival: Arrival) -> None:
         """The selector says that this arrival can go on."""
+        if self._by_connection.get(arrival.connection) is not arrival:
+            return  # let go in the same turn
         try:
+            if _QUICKACK is not None and arrival.sock.family in (socket.AF_INET, socket.AF_INET6):
+                # A peer with Nagle's algorithm on holds its next words back until these are acknowledged (40 ms).
+                arrival.sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
             if arrival.handshaking and not self._handshake(arrival):
                 return
             self._read(arrival)
@@ -102,6 +112,9 @@ class Admission:
             self._drop(arrival, error)
         except OSError as error:
             self._drop(arrival, RefusePeer("connection-lost", type(error).__name__))
+        except Exception:
+            log.exception(fields("admission-failed", listener=arrival.listener))
+            self._drop(arrival, RefusePeer("internal-error"))
 
     def expire(self) -> None:
         """Close what has passed its deadline. Called at least once a second."""
@@ -163,8 +176,11 @@ class Admission:
                 return
 
     def _forget(self, arrival: Arrival) -> None:
-        self._selector.unregister(arrival.sock)
-        del self._by_connection[arrival.connection]
+        self._by_connection.pop(arrival.connection, None)
+        try:
+            self._selector.unregister(arrival.sock)
+        except (KeyError, ValueError):
+            pass  # it never was, or is already closed
 
     def _drop(self, arrival: Arrival, error: RefusePeer) -> None:
         self._forget(arrival)

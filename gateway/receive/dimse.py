@@ -34,7 +34,11 @@ from transforms.dataset import part10
 log = logging.getLogger("receive")
 
 # PS3.8 Table 9-21: result 1 (permanent), source 1 (service user), reason.
-_REJECTIONS = {"called-ae-unknown": Reject(1, 1, 7), "calling-ae-refused": Reject(1, 1, 3)}
+_REJECTIONS = {
+    "called-ae-unknown": Reject(1, 1, 7),
+    "calling-ae-refused": Reject(1, 1, 3),
+    "calling-ae-malformed": Reject(1, 1, 3),
+}
 # Result 2 (transient), source 3 (service provider, presentation): local limit exceeded.
 _FULL = Reject(2, 3, 2)
 
@@ -63,6 +67,11 @@ def limits_of(limits: DimseLimits, peer: Peer | None = None) -> Limits:
     if peer is not None and peer.idle:
         found = replace(found, idle=peer.idle)
     return found
+
+
+def _is_title(text: str) -> bool:
+    """What an AE may hold (PS3.5 6.2): it goes into the ledger and before people's eyes. Empty is for lists."""
+    return all(0x20 <= ord(char) < 0x7F and char != "\\" for char in text)
 
 
 class Intake:
@@ -98,6 +107,8 @@ class Intake:
         refused = ""
         if request.called_ae not in dimse.ae:
             refused = "called-ae-unknown"
+        elif not _is_title(request.calling_ae):
+            refused = "calling-ae-malformed"
         elif (dimse.calling_ae and request.calling_ae not in dimse.calling_ae) or not permitted(
             dimse.ae_map, self._origin.subject, request.calling_ae
         ):

@@ -92,6 +92,19 @@ def test_lies_before_the_association_end_it_at_once(guarded, bytes_: bytes) -> N
     assert Sender(site, gateway).send([ct(3)]) == []
 
 
+def test_who_speaks_and_resets_before_tls_begins_ends_no_worker(guarded) -> None:
+    """Ten dead workers in a minute stop the gateway; one reset each was all it took."""
+    site, gateway, _ = guarded
+    linger = struct.pack("ii", 1, 0)
+    for number in range(60):
+        sock = raw(gateway)
+        sock.sendall(b"\x16\x03\x01" if number % 2 else b"x")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        sock.close()
+    assert Sender(site, gateway).send([ct(6)]) == []
+    assert b"worker-died" not in gateway.log.read_bytes()
+
+
 def test_plaintext_and_strangers_are_refused_and_audited(guarded) -> None:
     site, gateway, _ = guarded
     plain = raw(gateway)
@@ -102,8 +115,6 @@ def test_plaintext_and_strangers_are_refused_and_audited(guarded) -> None:
     with contextlib.suppress(OSError):
         stranger = nobody.wrap_socket(raw(gateway), server_hostname="localhost")
         assert closed_within(stranger, 5)
-    stranger_sender = Sender(site, gateway)
-    stranger_sender.site = site
     time.sleep(0.5)
     shown = gateway.command("audit", "show", "--config", "gateway.yaml").stdout
     assert b"client-certificate-missing" in shown

@@ -328,8 +328,8 @@ def test_a_dripping_peer_is_cut_after_the_total_time_of_a_pdu(prefix: int) -> No
 
 
 @pytest.mark.parametrize("octets", [0, 1])
-def test_an_object_that_drips_in_whole_pdus_is_cut(octets: int) -> None:
-    """Each PDU is whole and no pause is long: only the rate over the object tells."""
+def test_an_object_without_progress_is_cut(octets: int) -> None:
+    """Each PDU is whole and no pause is long: only the rate over the object tells. (A flood: test_dimse_pace.py.)"""
     command, first = store_rq(DATA[:2])[0], p_data((3, 0, DATA[:octets]))
     with accepting(stall=0.5, min_rate=1000, idle=60.0) as stage:
         stage.peer.says(command)
@@ -341,16 +341,21 @@ def test_an_object_that_drips_in_whole_pdus_is_cut(octets: int) -> None:
             if stage.service.ends:
                 break
             time.sleep(0.02)
+        else:
+            pytest.fail("it may go on for ever")
         assert stage.end().reason == "too-slow"
     assert stage.service.stored == [] and len(stage.service.aborted) == 1
 
 
-def test_pauses_between_messages_are_not_slowness() -> None:
-    with accepting(stall=0.2, min_rate=1 << 20, idle=60.0) as stage:
+def test_each_message_may_be_as_slow_as_the_first_and_pauses_between_are_free() -> None:
+    with accepting(stall=2.0, min_rate=1 << 30, idle=60.0) as stage:
         for number in range(3):
-            stage.peer.says(*store_rq(DATA, number=number))
+            command, data = store_rq(DATA, number=number)
+            stage.peer.says(command)
+            time.sleep(0.8)
+            stage.peer.says(data)
             assert stage.peer.hears_answer().status == 0
-            time.sleep(0.3)
+        time.sleep(2.2)
         stage.peer.release()
         assert stage.end().stored == 3
 

@@ -51,6 +51,21 @@ def test_a_fast_beginning_buys_no_hours() -> None:
     assert played.drips(1, 10.0, 86400.0) <= 121.0
 
 
+def test_a_flood_of_nothing_is_no_progress() -> None:
+    """Nobody waits for such a peer, so that no time of it counts; its PDUs do."""
+    played = Played()
+    sent = 0
+    while True:
+        sent += 1
+        played.pace.waiting()
+        try:
+            played.pace.came()
+        except RefusePeer:
+            break
+        played.pace.earned(0)
+    assert sent < 200_000
+
+
 def test_each_message_begins_anew_and_our_own_time_is_not_the_peers() -> None:
     played = Played()
     for _ in range(10):

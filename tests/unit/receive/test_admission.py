@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import selectors
 import socket
+import ssl
 import struct
 import time
 
@@ -118,6 +119,51 @@ def test_anything_else_is_refused_by_its_header(stage, lie: bytes, reason: str) 
     it.turn()
     ((_, error),) = it.refused
     assert error.reason == reason
+
+
+def test_who_spoke_and_was_reset_before_tls_began_harms_nobody(stage) -> None:
+    """`wrap_socket` itself raises then: that reached the worker's loop, and ended the worker."""
+    it = stage()
+    peer = socket.create_connection(it.server.getsockname())
+    ours, _ = it.server.accept()
+    peer.sendall(b"x")
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    it.admission.add(ours, "hospital", 8, "127.0.0.1", context, 5.0, 65536)
+    ((arrival, error),) = it.refused
+    assert (arrival.connection, error.reason) == (8, "connection-lost") and not error.security
+    assert len(it.admission) == 1, "the other one was forgotten"
+    it.peer.sendall(REQUEST)
+    it.turn()
+    assert [a.request for a in it.established] == [REQUEST]
+
+
+def test_who_is_let_go_within_the_turn_is_no_concern_of_its_event(stage) -> None:
+    it = stage()
+    it.peer.sendall(REQUEST)
+    (key, _), *_ = it.selector.select(1)
+    it.admission.let_go(7)
+    it.admission.ready(key.data)
+    ((_, error),) = it.refused
+    assert error.reason == "too-many-half-open" and not error.security and it.established == []
+    it.admission.let_go(7)
+    assert len(it.refused) == 1
+
+
+def test_a_fault_of_ours_drops_one_connection_and_no_more(stage) -> None:
+    it = stage()
+
+    def failing(_: Arrival) -> None:
+        raise RuntimeError("can't start new thread")
+
+    it.admission._established = failing
+    it.peer.sendall(REQUEST)
+    it.turn()
+    ((_, error),) = it.refused
+    assert error.reason == "internal-error" and len(it.admission) == 0
+    it.peer.settimeout(1)
+    assert it.peer.recv(1) == b""
 
 
 def test_a_peer_that_goes_away_is_forgotten(stage) -> None:

@@ -11,11 +11,13 @@ import socket
 import ssl
 import threading
 import warnings
+from datetime import timedelta
 from typing import NamedTuple
 
 import pytest
 
 from gateway.config.schema import Tls
+from gateway.security import tls
 from gateway.security.tls import client_context, describe, server_context
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -121,6 +123,26 @@ def test_as_client(site, case: Case) -> None:
     ours = client_context(tls_block(site, case), site.parties["good"].pair)
     theirs = lax(site, case, ssl.PROTOCOL_TLS_SERVER)
     _server, client = meet(theirs, ours)
+    judge(client, case)
+
+
+@pytest.mark.parametrize("list_", ["outdated", "of-another-authority"])
+@pytest.mark.parametrize("version", [V12, V13], ids=["1.2", "1.3"])
+def test_without_a_revocation_list_that_holds_nobody_gets_through(
+    site, monkeypatch: pytest.MonkeyPatch, version: ssl.TLSVersion, list_: str
+) -> None:
+    """A list that was good when the gateway started runs out while it serves; or says nothing of who calls."""
+    crl = (
+        site.crl("outdated", until=-timedelta(hours=1))
+        if list_ == "outdated"
+        else site.crl("elsewhere", issuer=site.other)
+    )
+    monkeypatch.setattr(tls, "crl_problems", lambda _: [])
+    block = Tls(trust=site.ca_file, crl=crl)
+    case = Case("", version, "good", VERIFY)
+    server, _ = meet(server_context(block, site.parties["good"].pair), lax(site, case, ssl.PROTOCOL_TLS_CLIENT))
+    _, client = meet(lax(site, case, ssl.PROTOCOL_TLS_SERVER), client_context(block, site.parties["good"].pair))
+    judge(server, case)
     judge(client, case)
 
 
