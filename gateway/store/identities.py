@@ -11,10 +11,12 @@ Rules of this file
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
@@ -104,8 +106,22 @@ def _storable(text: str) -> str:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    """One process at a time: SQLite waits for nobody while a file is made or becomes WAL ("database is locked")."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        return _connected(path)
+    finally:
+        os.close(folder)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    # Only a new file is opened here: closing one that SQLite holds would give up SQLite's locks on it
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "identities.sqlite is a link")
     connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
     try:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
