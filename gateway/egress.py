@@ -48,7 +48,7 @@ class _Known:
 
 
 class _Ahead:
-    """A source whose beginning is in memory: an image without its pixels is read once, not in a hundred pieces."""
+    """A plan whose beginning is in memory: an image without its pixels is put together once, not at each look."""
 
     __slots__ = ("_head", "_source", "size")
 
@@ -63,10 +63,10 @@ class _Ahead:
         return self._source.pread(offset, length)
 
 
-def _ahead(original: ByteSource, output: ByteSource) -> tuple[ByteSource, ByteSource]:
-    """Both, with their beginnings in memory where one is an edit of the other."""
+def _ahead(original: ByteSource, output: ByteSource) -> ByteSource:
+    """The output, with its beginning in memory where it is an edit of the original."""
     if not isinstance(output, EditPlan) or output.source is not original:
-        return original, output
+        return output
     head = original.pread(0, 2 * _HEAD)
     parts: list[bytes] = []
     made = 0
@@ -76,7 +76,7 @@ def _ahead(original: ByteSource, output: ByteSource) -> tuple[ByteSource, ByteSo
         made += len(part)
         if made >= _HEAD or (isinstance(piece, Copy) and len(part) < piece.length):
             break  # what is not in memory ends it: nothing after it is known
-    return _Ahead(original, head), _Ahead(output, b"".join(parts)[:_HEAD])
+    return _Ahead(output, b"".join(parts)[:_HEAD])
 
 
 class Egress:
@@ -116,7 +116,7 @@ class Egress:
         Raises HoldObject: egress-hit, egress-unreadable, egress-too-many; WaitObject where the store cannot be read.
         """
         known = self._known(study) if study else _Known()
-        original, output = _ahead(original, output)
+        output = _ahead(original, output)
         with known.lock:
             try:
                 if study and self._store is not None:

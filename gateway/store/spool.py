@@ -31,6 +31,7 @@ from gateway.model import Stored
 from transforms.source import chunks
 
 _BUFFER = 1 << 18
+_HEAD = 1 << 16
 ORPHAN_AGE = 900.0  # seconds; many times what a commit may take (writer/client.py COMMIT_TIME)
 _NAME = re.compile(r"[0-9a-f]{32}")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -61,18 +62,28 @@ def made(folder: Path) -> None:
 
 
 class FileSource:
-    """A ByteSource over a part of a file. Close it, or use it as a context manager."""
+    """A ByteSource over a part of a file that no longer changes. Close it, or use it as a context manager.
 
-    __slots__ = ("_descriptor", "_start", "size")
+    Its beginning is read once: it holds an image's whole header, which every step reads in many small pieces.
+    """
+
+    __slots__ = ("_descriptor", "_head", "_start", "size")
 
     def __init__(self, descriptor: int, start: int, size: int) -> None:
         self._descriptor = descriptor
+        self._head: bytes | None = None
         self._start = start
         self.size = size
 
     def pread(self, offset: int, length: int) -> bytes:
         """Raises HoldObject where the file cannot be read or has become shorter."""
-        length = min(length, self.size - offset)
+        if offset >= 0 and offset + length <= _HEAD:
+            if self._head is None:
+                self._head = self._read(0, min(_HEAD, self.size))
+            return self._head[offset : offset + length]
+        return self._read(offset, min(length, self.size - offset))
+
+    def _read(self, offset: int, length: int) -> bytes:
         if length <= 0:
             return b""
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from transforms.deidentify.context import Context
@@ -17,6 +18,8 @@ from transforms.deidentify.options import How
 from transforms.deidentify.text import Cleaner, clean_value
 
 _AGE: Final = re.compile(rb"([0-9]{3})Y[ \0]*")
+_SHORT: Final = 32  # bytes; the dates of a study are few
+_moved = lru_cache(maxsize=4096)(moved)
 _OLDEST: Final = 89  # years; above, an age alone may say who it is (45 CFR 164.514(b)(2)(i)(C))
 
 
@@ -31,7 +34,7 @@ class Cleaning:
     def value(self, how: How, vr: str, raw: bytes, charset: tuple[str, ...]) -> bytes | None:
         """A cleaned value of even length; None where it cannot be cleaned. Raises `charset-undecodable`."""
         if how is How.SHIFT:
-            return moved(vr, raw, self.days)
+            return _moved(vr, raw, self.days) if len(raw) <= _SHORT else moved(vr, raw, self.days)
         if how is How.AGE:
             return _age(raw)
         if how is How.PSEUDONYM:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from pydicom._dicom_dict import DicomDictionary
@@ -216,6 +217,7 @@ def _resolved(action: str, source: str, name: str, tag: int, types: Mapping[int,
     return Rule(Action(letter), source, f"{name}: {action}, type {type_ if types is not None else 'unknown'}")
 
 
+@lru_cache(maxsize=8192)
 def allowed_vrs(tag: int) -> tuple[str, ...]:
     """The VRs the data dictionary allows for a tag ("US or SS" is two)."""
     return tuple(vr for vr in dictionary_vr(tag).split(" or ") if vr)

@@ -23,8 +23,6 @@ from transforms.deidentify.text.patterns import LOOKS_LIKE, LOOKS_LIKE_SOMEBODY
 from transforms.deidentify.text.words import COMMON, PLACES, WORDS
 
 _ROUNDS: Final = 4
-_REMEMBERED: Final = 256  # characters of a text
-_MOST_REMEMBERED: Final = 2000  # texts
 _LONGEST_NAMES: Final = 2000  # parts; an object names no more
 _EDGES: Final = re.compile(r"^[\s,;:/|^=_-]+|[\s,;:/|^=_-]+$")
 _GAPS: Final = re.compile(r"[ \t]{2,}")
@@ -44,23 +42,15 @@ class Remover(Protocol):
 class Cleaner:
     """What is known of one study, as patterns. Safe to share."""
 
-    __slots__ = ("_known", "_remover", "_seen")
+    __slots__ = ("_known", "_remover", "values")
 
     def __init__(self, found: Identities, remover: Remover | None = None) -> None:
         self._known = _known(found)
         self._remover = remover
-        self._seen: dict[str, str] = {}  # the objects of a study say the same again and again
+        self.values: dict[tuple[bytes, str, tuple[str, ...]], bytes] = {}  # cleaned already: values.py keeps them
 
     def clean(self, text: str) -> str:
         """The text without identities; "" where nothing is left that says something."""
-        fresh = self._seen.get(text)
-        if fresh is None:
-            fresh = self._clean(text)
-            if len(text) <= _REMEMBERED and len(self._seen) < _MOST_REMEMBERED:
-                self._seen[text] = fresh
-        return fresh
-
-    def _clean(self, text: str) -> str:
         if not text.strip():
             return ""
         for _ in range(_ROUNDS):  # what is taken out may bring together what was apart

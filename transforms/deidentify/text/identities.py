@@ -27,6 +27,8 @@ _PLAIN: Final = Struct("<HHI").unpack_from
 _LONG: Final = Struct("<I").unpack_from
 _CHARSET: Final = 0x00080005
 _PIXELS: Final = 0x7FE00010
+_PIXEL_GROUP: Final = 0x7FE0
+_PASSED: Final = frozenset(LONG_VRS) - {b"SQ", b"UN"}
 
 _NUMBERS: Final = (  # of a patient, a visit, an order, a device: whole values, with or without separators
     0x00080050, 0x00100020, 0x00101000, 0x00101090, 0x00200010, 0x00380010, 0x00380060, 0x00400009,
@@ -74,6 +76,11 @@ def identities(source: ByteSource, explicit: bool) -> Identities:
             data, base, pos = source.pread(at, _WINDOW), at, 0
             if len(data) < 8:
                 raise BadFraming("header-truncated", at)
+        if explicit:
+            pos = _passed(data, pos, (open_items[-1][0] if open_items else size) - base)
+            if base + pos != at:
+                at = base + pos
+                continue
         group, element, vr, length = _HEAD(data, pos)
         tag = group << 16 | element
         inside = explicit and (vr in SHORT_VRS or vr in LONG_VRS)
@@ -110,6 +117,26 @@ def identities(source: ByteSource, explicit: bool) -> Identities:
                 found[kind].add((charset, raw))
         at += length
     return Identities(*(frozenset(found[kind]) for kind in (NAME, NUMBER, PLACE)))
+
+
+def _passed(data: bytes, pos: int, stop: int) -> int:
+    """Where the first element begins that needs a look: one that is sought, nested, or long."""
+    edge = min(len(data) - 12, stop - 1)
+    head, short, passed, sought = _HEAD, SHORT_VRS, _PASSED, _KINDS
+    while pos <= edge:
+        group, element, vr, length = head(data, pos)
+        if vr in short:
+            if group << 16 | element in sought or group == 0xFFFE or (group == 8 and element == 5):
+                return pos
+            pos += 8 + length
+        elif vr in passed and group < _PIXEL_GROUP and group << 16 | element not in sought:
+            (length,) = _LONG(data, pos + 8)
+            if length == UNDEFINED:
+                return pos
+            pos += 12 + length
+        else:
+            return pos
+    return pos
 
 
 def _past_pixels(source: ByteSource, at: int) -> int:

@@ -13,6 +13,8 @@ from transforms.deidentify.text.charsets import decode, encode
 from transforms.deidentify.text.cleaner import Cleaner
 
 _MULTIPLE: Final = frozenset({"LO", "SH", "UC"})
+_REMEMBERED: Final = 256  # bytes of a value
+_MOST_REMEMBERED: Final = 2000  # values: the objects of a study say the same again and again
 
 
 def clean_value(raw: bytes, vr: str, charset: tuple[str, ...], cleaner: Cleaner) -> bytes:
@@ -20,6 +22,18 @@ def clean_value(raw: bytes, vr: str, charset: tuple[str, ...], cleaner: Cleaner)
 
     Raises TransformError: charset-undecodable.
     """
+    if len(raw) > _REMEMBERED:
+        return _cleaned(raw, vr, charset, cleaner)
+    seen, key = cleaner.values, (raw, vr, charset)
+    fresh = seen.get(key)
+    if fresh is None:
+        fresh = _cleaned(raw, vr, charset, cleaner)
+        if len(seen) < _MOST_REMEMBERED:
+            seen[key] = fresh
+    return fresh
+
+
+def _cleaned(raw: bytes, vr: str, charset: tuple[str, ...], cleaner: Cleaner) -> bytes:
     text = decode(raw.rstrip(b" \0"), charset)
     parts = text.split("\\") if vr in _MULTIPLE else [text]
     fresh = [cleaner.clean(part) for part in parts]
