@@ -9,18 +9,22 @@ import platform
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from benchmarks import peers, works
 from benchmarks.corpus import FULL, KINDS, QUICK, Corpus, Sizes, corpus, warm
+from benchmarks.pages import key, merged
 from benchmarks.profile import page
 from benchmarks.report import faults, order, table
 from benchmarks.systems import SYSTEMS, System, pki, program
 from benchmarks.works import FILES, Outcome
 
-WORKS = ("ingest", "deidentify", "end-to-end")
+WORKS = ("ingest", "deidentify", "research", "end-to-end")
+FILE_WORKS = {"deidentify": (), "research": works.OPTIONS}  # and the options of ours
 CONNECTIONS = {"ingest": 4, "end-to-end": 2}
 OUT = works.root()
+PAGE = OUT.parent.parent / "docs" / "benchmarks.md"
 
 
 def options() -> argparse.Namespace:
@@ -34,7 +38,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--objects", type=int, help="how many CT slices and reports")
     parser.add_argument("--defaults", action="store_true", help="only peers as they come: Nagle on")
     parser.add_argument("--profile", action="store_true", help="where the gateway's time goes, in one more round")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="renew the measured sections of docs/benchmarks.md")
     return parser.parse_args()
 
 
@@ -45,38 +49,48 @@ def main() -> int:
     if asked.objects:
         sizes = sizes._replace(ct=asked.objects, reports=asked.objects)
     rounds = asked.rounds or (3 if asked.quick else 7)
-    parts = [environment(sizes, rounds)]
+    measured = environment()
+    made: dict[str, str] = {}
     wrong: list[str] = []
     with works.fresh(OUT / "run") as folder:
         certs = pki(folder / "certs")
         for work in asked.work or WORKS:
-            modes = [False] if asked.defaults else [True]
-            if not asked.defaults and not asked.quick and work == "end-to-end":
-                modes.append(False)
-            for kind in asked.kind or (("ct",) if work == "deidentify" else KINDS):
+            for kind in asked.kind or (("ct",) if work in FILE_WORKS else KINDS):
+                modes = [False] if asked.defaults else [True]
+                if not asked.defaults and not asked.quick and (work, kind) == ("end-to-end", "ct"):
+                    modes.append(False)  # with Nagle's algorithm every object of any kind waits alike
                 for nodelay in modes:
-                    title, text, faulty = compare(work, kind, sizes, rounds, nodelay, folder, certs, asked.system)
-                    parts.append(f"## {title}\n\n{text}")
-                    print(f"\n## {title}\n\n{text}", flush=True)
+                    some = fewer(sizes, work, nodelay)
+                    title, text, faulty = compare(work, kind, some, rounds, nodelay, folder, certs, asked.system)
+                    section = f"{title}\n\n{measured}\n\n{text}"
+                    print(f"\n## {section}", flush=True)
                     if asked.profile and nodelay:
-                        shown = profile(work, kind, sizes, folder, certs)
-                        parts.append(shown)
+                        shown = profile(work, kind, some, folder, certs)
+                        section += f"\n{shown}"
                         print(shown, flush=True)
                     wrong += [f"{title}: {fault}" for fault in faulty]
-    page = "\n".join(parts)
-    (OUT / "latest.md").write_text(page)
+                    if not faulty:
+                        made[key(title)] = section.strip() + "\n"
+                    if asked.write:
+                        before = PAGE.read_text() if PAGE.is_file() else ""
+                        PAGE.write_text(merged(before, made, WORKS))
     for fault in wrong:
         print(f"NO FIGURE: {fault}", file=sys.stderr)
-    if asked.write and not wrong:
-        (OUT.parent.parent / "docs" / "benchmarks.md").write_text(page)
     return 1 if wrong else 0
+
+
+def fewer(sizes: Sizes, work: str, nodelay: bool) -> Sizes:
+    """Where the peers need a minute for each round, a part of the corpus."""
+    if work != "end-to-end":
+        return sizes
+    return sizes._replace(reports=sizes.reports // 4, ct=sizes.ct if nodelay else sizes.ct // 4)
 
 
 def compare(
     work: str, kind: str, sizes: Sizes, rounds: int, nodelay: bool, folder: Path, certs: Path, only: list[str] | None
 ) -> tuple[str, str, list[str]]:
     """One table: its title, its text, what forbids it."""
-    systems = {s.name: s for s in (FILES if work == "deidentify" else SYSTEMS[work])}
+    systems = {s.name: s for s in (FILES if work in FILE_WORKS else SYSTEMS[work])}
     if only:
         systems = {name: s for name, s in systems.items() if name in (*only, works.OURS)}
     notes = {name: s.does for name, s in systems.items()}
@@ -103,7 +117,7 @@ def compare(
             for outcome in each.values():
                 log.write(json.dumps({"work": work, "kind": kind, "round": number, **outcome._asdict()}) + "\n")
     suites = {o.tls for each in results for o in each.values() if o.tls}
-    tuned = "" if work == "deidentify" else ", peers with TCP_NODELAY=1" if nodelay else ", peers with their defaults"
+    tuned = "" if work in FILE_WORKS else ", peers with TCP_NODELAY=1" if nodelay else ", peers with their defaults"
     title = f"{work}, {kind}: {len(found.pieces)} objects, {found.size / 1e6:.0f} MB, {rounds} rounds{tuned}"
     text = table(results, list(notes), notes) + (f"\nTLS: {', '.join(sorted(suites))}\n" if suites else "")
     return title, text, faults(results)
@@ -113,7 +127,7 @@ def profile(work: str, kind: str, sizes: Sizes, folder: Path, certs: Path) -> st
     """The gateway once more, watched."""
     if why := peers.missing():
         return f"No profile: {why}\n"
-    ours = next(s for s in (FILES if work == "deidentify" else SYSTEMS[work]) if s.name == works.OURS)
+    ours = next(s for s in (FILES if work in FILE_WORKS else SYSTEMS[work]) if s.name == works.OURS)
     raw = OUT / f"profile-{work}-{kind}.txt"
     raw.unlink(missing_ok=True)
     outcome = attempt(work, ours, corpus(OUT, kind, sizes), folder, certs, True, raw)
@@ -127,8 +141,8 @@ def attempt(
 ) -> Outcome | str:
     """The outcome, or why there is none."""
     try:
-        if work == "deidentify":
-            return works.deidentify(system, found, folder / "one", raw)
+        if work in FILE_WORKS:
+            return works.deidentify(system, found, folder / "one", FILE_WORKS[work], raw)
         doing = works.ingest if work == "ingest" else works.end_to_end
         nagle = {"TCP_NODELAY": "1"} if nodelay else {}
         return doing(system, found, folder / "one", certs, nagle, CONNECTIONS[work], raw)
@@ -136,19 +150,16 @@ def attempt(
         return str(error) or type(error).__name__
 
 
-def environment(sizes: Sizes, rounds: int) -> str:
+def environment() -> str:
     """What the figures hang on."""
     versions = [f"Python {platform.python_version()}", ssl.OPENSSL_VERSION, f"{os.cpu_count()} cores"]
     for name in ("storescp", "Orthanc"):
         if path := program(name):
             done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
             versions.append((done.stdout or done.stderr).splitlines()[0].strip("$ ").split("/")[-1])
-    return (
-        "# Benchmarks\n\nPrinted by `make bench`. Systems take turns within each round, on one machine that also runs "
-        "sender and archive: only ratios inside a round count, each as median (min-max) over the rounds. Every object "
-        "was found and its pixels compared; `leaks` counts objects in which an identity of the patient was left.\n\n"
-        f"{platform.system()} {platform.release()}, {', '.join(versions)}; {rounds} rounds.\n"
-    )
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    when = f"{time.strftime('%Y-%m-%d')} at {commit.stdout.strip() or 'no commit'}"
+    return f"{when}; {platform.system()} {platform.release()}, {', '.join(versions)}."
 
 
 if __name__ == "__main__":
