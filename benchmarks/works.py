@@ -28,8 +28,6 @@ from benchmarks.systems import COMMAND, HERE, OURS, Running, Site, System, nothi
 from benchmarks.verify import judge, part10
 
 OPTIONS = ("clean-descriptors", "clean-structured-content", "retain-modified-dates", "retain-patient-characteristics")
-# Seconds after the last system's files were removed: ext4 looks past inodes freed a moment ago, 0.3 ms for each new file
-REMOVED = 6.0
 PATIENCE = 900.0  # seconds that a system may take for one work
 
 
@@ -223,7 +221,6 @@ def deidentify(
     """Files to files, one process, disk to disk; start-up is in it: taking it off made noise into speed."""
     with fresh(folder) as own:
         arguments = command(system.name, found, own / "all", options)
-        time.sleep(REMOVED)
         whole = timed(arguments, own, raw)
         verdict = judge(found, part10(own / "all"), pseudonymous=True)
         return Outcome(

@@ -15,10 +15,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pydicom._dicom_dict import DicomDictionary
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
-
 from gateway.config.problems import nearest
+from transforms.dataset.elements import dictionary_vr
+from transforms.dictionary import DicomDictionary, keyword_for_tag, tag_for_keyword
 
 MAX_LENGTH = 512
 MAX_SEGMENTS = 16
@@ -80,7 +79,7 @@ def _segment(found: re.Match[str]) -> tuple[str, str]:
         tag = tag_for_keyword(keyword)
         if tag is None:
             raise PathError(f"unknown attribute {keyword[:64]!r}", nearest(keyword, _keywords()))
-        return keyword, dictionary_VR(tag)
+        return keyword, dictionary_vr(tag)
     if found["creator"]:
         if not int(found["odd"], 16) & 1:
             raise PathError(f"group {found['odd']} is even: a private group is odd (PS3.5 7.8)")
@@ -88,10 +87,7 @@ def _segment(found: re.Match[str]) -> tuple[str, str]:
     tag = int(found["group"] + found["element"], 16)
     if tag >> 16 == 0x0002 or tag >> 16 == 0x0000:
         raise PathError(f"group {found['group']} is not part of the data set")
-    try:
-        vr = dictionary_VR(tag)
-    except KeyError:
-        vr = ""
+    vr = dictionary_vr(tag)
     keyword = keyword_for_tag(tag) if tag in DicomDictionary else ""
     return keyword or f"({tag >> 16:04x},{tag & 0xFFFF:04x})", vr
 

@@ -8,9 +8,8 @@ Rules of this file
 
 from __future__ import annotations
 
-from pydicom._uid_dict import UID_dictionary
-
 from transforms.dataset.syntax import SYNTAXES
+from transforms.dictionary import UID_dictionary
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"  # PS3.7 A.2.1
 VERIFICATION = "1.2.840.10008.1.1"

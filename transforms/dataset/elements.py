@@ -11,7 +11,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final, NamedTuple
 
-from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
+from transforms.dictionary import DicomDictionary, row_of
 
 UNDEFINED: Final = 0xFFFFFFFF  # the length that says "until the delimiter" (PS3.5 7.5)
 
@@ -59,33 +59,18 @@ class Header(NamedTuple):
 SEQUENCE_TAGS: Final[frozenset[int]] = frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] == "SQ")
 
 
-def _repeaters() -> dict[tuple[int, int], str]:
-    """PS3.6 tags with `xx` in them, as (mask, value) -> VR."""
-    found = {}
-    for pattern, entry in RepeatersDictionary.items():
-        mask = int("".join("0" if digit == "x" else "F" for digit in pattern), 16)
-        found[mask, int(pattern.replace("x", "0"), 16)] = str(entry[0])
-    return found
-
-
-_REPEATERS: Final = _repeaters()
-
-
 def dictionary_vr(tag: int) -> str:
     """The VR the data dictionary gives (may be "US or SS" and the like); "" for a tag that PS3.6 does not know."""
-    entry = DicomDictionary.get(tag)
-    if entry is not None:
-        return "" if entry[0] == "NONE" else str(entry[0])
+    row = DicomDictionary.get(tag)
+    if row is not None:
+        return "" if row[0] == "NONE" else row[0]
     if tag & 0xFFFF == 0:
         return "UL"  # group length, PS3.5 7.2
     if tag >> 16 & 1:
         # PS3.5 7.8.1: (gggg,0010-00FF) of an odd group are Private Creators
         return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else ""
-    if tag >> 24 in (0x50, 0x60, 0x7F, 0x00, 0x10):
-        for (mask, value), vr in _REPEATERS.items():
-            if tag & mask == value:
-                return vr
-    return ""
+    row = row_of(tag)
+    return row[0] if row is not None else ""
 
 
 def is_private(tag: int) -> bool:

@@ -16,17 +16,16 @@ from functools import lru_cache
 from io import BytesIO
 from struct import error as StructError
 from struct import unpack
-from typing import Any, Final
-
-import pydicom.charset
-from pydicom.datadict import tag_for_keyword
-from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
+from typing import TYPE_CHECKING, Any, Final
 
 from transforms.dataset.elements import dictionary_vr
 from transforms.dataset.index import Index
+from transforms.dictionary import tag_for_keyword
 from transforms.errors import TransformError
 from transforms.source import ByteSource
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 _CHARSET: Final = 0x00080005
 _PIXEL_REPRESENTATION: Final = 0x00280103
@@ -150,12 +149,14 @@ def _ascii(raw: bytes) -> str:
 @lru_cache(maxsize=256)
 def _encodings(charset: tuple[str, ...]) -> tuple[str, ...]:
     """Python's names of the declared character sets. Raises TransformError('unknown-character-set')."""
+    from pydicom.charset import python_encoding  # pydicom is a third of a command's start, and few values need it
+
     found = []
     for term in charset or ("",):
         if term in ("", "ISO_IR 6", "ISO 2022 IR 6"):
             found.append("ascii")  # pydicom says Latin-1, and would guess
-        elif term in pydicom.charset.python_encoding:
-            found.append(pydicom.charset.python_encoding[term])
+        elif term in python_encoding:
+            found.append(python_encoding[term])
         else:
             raise TransformError("unknown-character-set", "Specific Character Set names what PS3.3 does not know")
     return tuple(found)
@@ -178,9 +179,11 @@ def _escaped(part: bytes, encodings: tuple[str, ...], resets: bytes) -> str:
     """A run of bytes under one escape sequence, which a delimiter takes back (PS3.5 6.1.2.5.3)."""
     if not part.startswith(b"\x1b"):
         return part.decode(encodings[0])
+    from pydicom.charset import CODES_TO_ENCODINGS
+
     size = 4 if part[1:3] in (b"$)", b"$(") else 3
     code, text = part[:size], part[size:]
-    encoding = "ascii" if code == b"\x1b(B" else pydicom.charset.CODES_TO_ENCODINGS.get(code, "")
+    encoding = "ascii" if code == b"\x1b(B" else CODES_TO_ENCODINGS.get(code, "")
     if encoding not in encodings and encoding != "ascii":
         raise UnicodeError("an escape to a character set that is not declared")
     if encoding == "euc_kr" or encoding == "iso_ir_58":
@@ -214,6 +217,8 @@ def _implicit_vr(source: ByteSource, index: Index, tag: int) -> str:
 
 def _parsed(source: ByteSource, index: Index, tags: tuple[int, ...]) -> Dataset:
     """Some top-level elements as a pydicom data set: for what is nested."""
+    from pydicom.filereader import read_dataset
+
     from transforms.dataset.elements import header_bytes
 
     syntax = index.syntax

@@ -15,8 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from pydicom.datadict import keyword_for_tag
-
 from transforms.dataset.elements import LONG_VRS, PIXEL_DATA, UNDEFINED, header_bytes
 from transforms.deidentify import dummies, private, rules
 from transforms.deidentify.cleaning import Cleaning
@@ -29,6 +27,7 @@ from transforms.deidentify.pixels import native_length
 from transforms.deidentify.profile import NOTED, ActionTable, Level
 from transforms.deidentify.rules import Action, Rule, allowed_vrs
 from transforms.deidentify.uids import replaced
+from transforms.dictionary import keyword_for_tag
 from transforms.errors import TransformError
 from transforms.source import ByteSource
 

@@ -17,9 +17,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from pydicom.datadict import dictionary_VR
-
 from transforms.dataset import syntax as syntaxes
+from transforms.dataset.elements import dictionary_vr
 from transforms.deidentify import dummies
 from transforms.deidentify.actions import MIME_TYPE, PATIENT_ID, PATIENT_NAME, Traced
 from transforms.deidentify.cleaning import Cleaning
@@ -176,7 +175,7 @@ def _identity_removed(
 def _temporal(walk: Walk) -> bytes:
     """(0028,0303): REMOVED, or what an option on dates says; UNMODIFIED where a site exception let a date through."""
     kept = any(
-        f"override {number}" in walk.loosened and dictionary_VR(tag) in ("DA", "DT", "TM")
+        f"override {number}" in walk.loosened and dictionary_vr(tag) in ("DA", "DT", "TM")
         for number, tag, action in walk.table.overrides
         if action == Action.KEEP
     )

@@ -11,9 +11,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from pydicom._dicom_dict import DicomDictionary
-
 from transforms.deidentify.rules import allowed_vrs
+from transforms.dictionary import DicomDictionary
 
 _FREE: Final = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _STRINGS: Final = _FREE | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "PN", "TM", "UI", "UR"}

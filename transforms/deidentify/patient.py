@@ -18,8 +18,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from pydicom.charset import python_encoding
-
 from transforms.dataset import framing
 from transforms.deidentify.context import Context
 from transforms.errors import TransformError
@@ -105,6 +103,8 @@ def _plain(value: bytes, charset: str) -> tuple[bytes, bool]:
         return value, True
     if "\\" in charset or charset.startswith("ISO 2022"):
         return value, False  # code extensions: the same system writes the same bytes
+    from pydicom.charset import python_encoding  # a third of a command's start, and few identifiers need it
+
     codec = python_encoding.get(charset)
     if codec is None:
         raise TransformError("charset-undecodable", "the Specific Character Set is not known")

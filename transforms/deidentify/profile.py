@@ -16,9 +16,6 @@ from functools import cache
 from struct import Struct
 from typing import Any, Final, Protocol
 
-from pydicom._dicom_dict import DicomDictionary
-from pydicom.datadict import keyword_for_tag, tag_for_keyword
-
 from profiles.confidentiality import load, names, nested_types, top_level_types
 from transforms.dataset.elements import LONG_VRS, dictionary_vr
 from transforms.deidentify import options as chosen
@@ -27,6 +24,7 @@ from transforms.deidentify.content_values import TAGS as VALUE_TAGS
 from transforms.deidentify.dummies import ITEMS
 from transforms.deidentify.options import How
 from transforms.deidentify.rules import MARKER, Action, Rule, Rules, allowed_vrs
+from transforms.dictionary import DicomDictionary, keyword_for_tag, tag_for_keyword
 from transforms.errors import TransformError
 
 GENERATION: Final = 1  # raised when the code leaves other content under an unchanged profile: new UIDs (context.py)

@@ -22,13 +22,12 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from pydicom._dicom_dict import DicomDictionary
-
 from profiles.confidentiality import PRIVATE, Profile, Row
 from transforms.dataset.elements import dictionary_vr
 from transforms.deidentify import options as chosen
 from transforms.deidentify.dates import DATE_VRS
 from transforms.deidentify.options import Cell, How
+from transforms.dictionary import DicomDictionary
 
 
 class Action(StrEnum):

@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pydicom._uid_dict import UID_dictionary
-
 from profiles.confidentiality import iod_sop_classes
 from transforms.deidentify.context import UidMap
+from transforms.dictionary import UID_dictionary
 
 # PS3.16 Table 8-1: UIDs of external coding schemes that objects in the field carry in (0008,010C)
 _CODING_SCHEMES: Final = (

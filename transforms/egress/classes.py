@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from pydicom._dicom_dict import DicomDictionary
+from transforms.dictionary import DicomDictionary
 
 PATIENT_NAME, PATIENT_ID, BIRTH_DATE = "patient-name", "patient-id", "birth-date"
 PHYSICIAN, OPERATOR = "physician", "operator"

@@ -14,8 +14,7 @@ from struct import Struct
 from struct import error as struct_error
 from typing import Final, NamedTuple
 
-from pydicom._dicom_dict import DicomDictionary
-
+from transforms.dictionary import DicomDictionary
 from transforms.errors import TransformError
 from transforms.source import ByteSource
 

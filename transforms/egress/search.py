@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from struct import pack
 from typing import Final, NamedTuple
 
-from pydicom._dicom_dict import DicomDictionary
-
+from transforms.dictionary import DicomDictionary
 from transforms.egress.charsets import decoded
 from transforms.egress.classes import (
     ACCESSION,

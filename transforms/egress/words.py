@@ -11,7 +11,7 @@ import re
 from functools import cache
 from typing import Final
 
-from pydicom._dicom_dict import DicomDictionary
+from transforms.dictionary import DicomDictionary
 
 _PLACEHOLDERS = """
     anon anonym anonymized anonymised anonymous anonymization anonymize annonymized de-identified deidentified removed

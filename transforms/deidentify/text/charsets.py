@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Iterator
 from typing import Final
 
-from pydicom.charset import decode_bytes, encode_string, python_encoding
-
 from transforms.errors import TransformError
 
 _DELIMITERS: Final = {ord(char) for char in "\n\r\t\f\\^="}
@@ -28,6 +26,8 @@ def decoded(raw: bytes, charset: tuple[str, ...]) -> Iterator[str]:
 
 
 def _codecs(charset: tuple[str, ...]) -> list[str]:
+    from pydicom.charset import python_encoding  # a third of a command's start, and few texts need it
+
     names = [name.strip() for name in charset] or [""]
     found = [python_encoding.get(name) for name in names]
     if None in found:
@@ -39,6 +39,8 @@ def decode(raw: bytes, charset: tuple[str, ...]) -> str:
     """The text. Raises TransformError: charset-undecodable."""
     if raw.isascii() and b"\x1b" not in raw:
         return raw.decode("ascii")
+    from pydicom.charset import decode_bytes
+
     codecs = _codecs(charset)
     try:
         if len(codecs) == 1 and b"\x1b" not in raw:
@@ -57,6 +59,8 @@ def encode(text: str, charset: tuple[str, ...]) -> bytes:
     """The bytes. Raises TransformError: charset-undecodable."""
     if text.isascii():
         return text.encode("ascii")
+    from pydicom.charset import encode_string
+
     codecs = _codecs(charset)
     try:
         if len(codecs) == 1:

@@ -13,9 +13,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final, NamedTuple
 
-from pydicom._dicom_dict import DicomDictionary
-
 from transforms.dataset.elements import ITEM, ITEM_END, LONG_VRS, SEQUENCE_TAGS, SHORT_VRS, UNDEFINED
+from transforms.dictionary import DicomDictionary
 from transforms.errors import BadFraming
 from transforms.source import ByteSource
 
