@@ -52,7 +52,7 @@ def main() -> int:
     measured = environment()
     made: dict[str, str] = {}
     wrong: list[str] = []
-    with works.fresh(OUT / "run") as folder:
+    with works.removed(OUT / "run") as folder:
         certs = pki(folder / "certs")
         for work in asked.work or WORKS:
             for kind in asked.kind or (("ct",) if work in FILE_WORKS else KINDS):

@@ -127,6 +127,7 @@ class Outcome(Struct, frozen=True):
     association: str = ""  # our id of the outbound association; "" where none was made
     status: int | None = None  # DIMSE status or HTTP code, as answered
     reason: str = ""  # code; shown to operators
+    detail: str = ""  # of a hold, for people; never a value of the data set
     sent_instance: str = ""  # SOP Instance UID as sent (differs after de-identification)
     sent_study: str = ""
     sent_sha256: str = ""  # of the data set as sent

@@ -23,6 +23,7 @@ from gateway.decide.check import problems as rule_problems
 from gateway.decide.facts import DictFacts, Facts
 from gateway.decide.paths import parse
 from gateway.decide.routes import compile_rules
+from gateway.egress import Egress, kept
 from gateway.errors import ConfigRefused, GatewayError
 from gateway.model import Origin
 from gateway.pipeline import ObjectFacts
@@ -119,7 +120,9 @@ def _deidentified(source: ByteSource, uid: str, name: str, block: Deidentify) ->
     elif not known.little_endian:
         source, uid = convert.to_explicit_le(source, uid), syntax.EXPLICIT_LE
     table = compile_profile(block.profile, block.options, block.override, media=block.media)
-    return deidentify(source, uid, table, Context(key=_KEY, project=block.project or name)).plan, uid
+    done = deidentify(source, uid, table, Context(key=_KEY, project=block.project or name))
+    Egress().check("", source, done.plan, uid, kept(table), pseudonym=done.patient_id)
+    return done.plan, uid
 
 
 def _pixels(source: ByteSource, index: framing.Index) -> list[bytes]:

@@ -56,7 +56,7 @@ def show(
         print(f"route         {row.route or '(none)'}")
         print(f"destination   {row.destination or '(all)'}")
         print(f"held since    {row.since}")
-        print(f"reason        {safe(row.reason)}")
+        print(f"reason        {safe(row.reason)}{': ' + safe(row.detail) if row.detail else ''}")
         print(f"what to do    {ADVICE.get(row.reason, _OTHERWISE)}")
 
 

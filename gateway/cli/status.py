@@ -64,7 +64,7 @@ def _line(row: StatusRow) -> tuple[str, ...]:
         str(row.instance_id),
         row.destination or "-",
         row.state,
-        row.reason or "-",
+        f"{row.reason}: {row.detail}" if row.detail else row.reason or "-",
         str(row.attempts),
         _when(row.next_try),
         row.route or "-",
@@ -88,6 +88,7 @@ def _plain(row: StatusRow) -> dict[str, object]:
         "destination": row.destination,
         "state": row.state,
         "reason": row.reason,
+        "detail": row.detail,
         "attempts": row.attempts,
         "next_try": row.next_try,
     }

@@ -144,7 +144,7 @@ class Lanes:
                 answer = session.send(outgoing)
                 outcome = _outcome(job, session, outgoing, answer)
         except HoldObject as error:
-            outcome = Outcome(job.delivery, Result.HELD, reason=error.reason)
+            outcome = Outcome(job.delivery, Result.HELD, reason=error.reason, detail=error.detail)
         except WaitObject as error:
             log.warning(fields("waits", destination=self.name, reason=error.reason, detail=error.detail))
             outcome = Outcome(job.delivery, Result.WAITS, reason=error.reason)

@@ -246,6 +246,8 @@ class Transaction:
         state = after(row.state, cause)
         if state is not DeliveryState.SENDING:
             values.setdefault("worker", "")
+        if "reason" in values:
+            values.setdefault("detail", "")
         values |= {"state": state.value, "updated": now}
         given = {f"to_{name}": value for name, value in values.items()}
         self._fast.change(_changing(tuple(sorted(values))), {"number": row.id, **given})

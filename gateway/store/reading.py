@@ -29,6 +29,7 @@ class StatusRow(Struct, frozen=True):
     destination: str
     state: str
     reason: str
+    detail: str
     attempts: int
     next_try: float | None
 
@@ -42,6 +43,7 @@ class HeldRow(Struct, frozen=True):
     route: str
     destination: str
     reason: str
+    detail: str
     since: str
     listener: str
     calling_ae: str
@@ -74,8 +76,8 @@ class Reader:
         """The newest first: what is open, or everything."""
         d, i = deliveries, instances
         query = (
-            select(i.c.id, i.c.value, i.c.state, i.c.reason, d.c.destination, d.c.state, d.c.reason, d.c.attempts,
-                   d.c.next_try)
+            select(i.c.id, i.c.value, i.c.state, i.c.reason, d.c.destination, d.c.state, d.c.reason, d.c.detail,
+                   d.c.attempts, d.c.next_try)
             .select_from(i.outerjoin(d, d.c.instance == i.c.id))
             .order_by(i.c.id.desc(), d.c.id)
             .limit(limit)
@@ -91,6 +93,7 @@ class Reader:
             destination,
             state,
             reason,
+            detail,
             attempts,
             next_try,
         ) in self._connection.execute(query):
@@ -104,6 +107,7 @@ class Reader:
                     destination or "",
                     state or whole,
                     (reason if state else whole_reason) or "",
+                    detail or "",
                     attempts or 0,
                     next_try if state == DeliveryState.WAITING else None,
                 )
@@ -116,14 +120,14 @@ class Reader:
         found: list[HeldRow] = []
         whole = select(i.c.id, i.c.value, i.c.reason, i.c.received).where(i.c.state == InstanceState.HELD)
         for number, value, reason, received in self._connection.execute(whole):
-            found.append(_held(number, _value.decode(value), "", reason, received))
+            found.append(_held(number, _value.decode(value), "", (reason, ""), received))
         single = (
-            select(i.c.id, i.c.value, d.c.destination, d.c.reason, d.c.updated)
+            select(i.c.id, i.c.value, d.c.destination, d.c.reason, d.c.detail, d.c.updated)
             .select_from(d.join(i, d.c.instance == i.c.id))
             .where(d.c.state == DeliveryState.HELD)
         )
-        for number, value, destination, reason, updated in self._connection.execute(single):
-            found.append(_held(number, _value.decode(value), destination, reason, updated))
+        for number, value, destination, reason, detail, updated in self._connection.execute(single):
+            found.append(_held(number, _value.decode(value), destination, (reason, detail), updated))
         return sorted(found, key=lambda row: (row.instance_id, row.destination))
 
     def held_instance(self, number: int) -> tuple[Instance, bool]:
@@ -158,14 +162,14 @@ def read_only(state: State) -> Iterator[Reader]:
         engine.dispose()
 
 
-def _held(number: int, instance: Instance, destination: str, reason: str, since: float) -> HeldRow:
+def _held(number: int, instance: Instance, destination: str, why: tuple[str, str], since: float) -> HeldRow:
     return HeldRow(
         number,
         instance.identity.sop_instance,
         instance.identity.study,
         instance.decision.route,
         destination,
-        reason,
+        *why,
         datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
         instance.origin.listener,
         instance.origin.calling_ae,

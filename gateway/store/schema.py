@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
 
-VERSION = 2
+VERSION = 3
 metadata = MetaData()
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
 
@@ -42,6 +42,7 @@ deliveries = Table(
     Column("study", String(64), nullable=False),  # of the instance, so that what is due is found in one index
     Column("state", String(16), nullable=False),
     Column("reason", String(64), nullable=False, default=""),
+    Column("detail", String(256), nullable=False, default=""),  # of what is held, for people
     Column("attempts", Integer, nullable=False, default=0),
     Column("crashes", Integer, nullable=False, default=0),
     Column("next_try", Float),

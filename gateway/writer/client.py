@@ -77,6 +77,7 @@ class WriterClient:
         self._waiting: dict[int, _Waiting] = {}
         self._unanswered: dict[int, bytes] = {}  # in the order they were said
         self._running: set[int] = set()
+        self._hello = (0, b"")  # the number and the words of our introduction to the writer that there is now
         self._ended: dict[int, tuple[int, ...]] = {}  # by number of the request that told their outcomes
         self._closing = threading.Event()
         self._idle = threading.Condition(self._lock)
@@ -176,7 +177,9 @@ class WriterClient:
             sock.connect(str(self._path))
             with self._wire:
                 with self._lock:
-                    hello = _frame(self._next(), Hello(self._worker, os.getpid(), tuple(self._running)))
+                    number = self._next()
+                    hello = _frame(number, Hello(self._worker, os.getpid(), tuple(self._running)))
+                    self._hello = number, hello
                     unanswered = list(self._unanswered.values())
                 for data in (hello, *unanswered):
                     sock.sendall(data)
@@ -247,7 +250,7 @@ class WriterClient:
         def repeat() -> None:
             with self._wire:
                 with self._lock:
-                    data = self._unanswered.get(number)
+                    data = self._hello[1] if number == self._hello[0] else self._unanswered.get(number)
                 if data is not None:
                     self._send(data)
 

@@ -241,10 +241,11 @@ class Desk:
             )
             self._dispatch.look(row.destination, when)
         else:
-            self._hold(row, instance, outcome.reason, Cause.CANNOT, outcome.status, attempts=row.attempts + 1)
+            more: dict[str, int | str] = {"attempts": row.attempts + 1, "detail": outcome.detail[:256]}
+            self._hold(row, instance, outcome.reason, Cause.CANNOT, outcome.status, **more)
 
     def _hold(
-        self, row: Row, instance: Instance, reason: str, cause: Cause, status: int | None = None, **values: int
+        self, row: Row, instance: Instance, reason: str, cause: Cause, status: int | None = None, **values: int | str
     ) -> None:
         self._tx.change(row, cause, self._now, reason=reason, status=status, next_try=None, **values)
         self._tell(ObjectHeld, instance, reason, row.destination)

@@ -57,8 +57,9 @@ _SNOMED_RT: Final = frozenset({"SRT", "SNM3", "99SDM"})
 # Other codes of concepts that Table E.3.4-1 lists in DCM alone (E.3.4: what corresponds to a removed attribute goes)
 _TWINS: Final[dict[tuple[str, str], str]] = {
     ("21112-8", "LN"): "121031", ("184099003", "SCT"): "121031",  # birth date
-    ("46098-0", "LN"): "121032", ("263495000", "SCT"): "121032",  # sex
-    ("30525-0", "LN"): "121033", ("397669002", "SCT"): "121033", ("424144002", "SCT"): "121033",  # age
+    ("46098-0", "LN"): "121032", ("263495000", "SCT"): "121032", ("184100006", "SCT"): "121032",  # sex
+    ("30525-0", "LN"): "121033", ("29553-5", "LN"): "121033", ("21612-7", "LN"): "121033", ("21611-9", "LN"): "121033",
+    ("397669002", "SCT"): "121033", ("424144002", "SCT"): "121033",  # age
 }  # fmt: skip
 # Device Observer, Device and Device Subject: Manufacturer and Model Name. (0008,0070) and (0008,1090) are kept, too
 _KEPT: Final = frozenset({"121014", "121015", "113878", "113879", "121194", "121195"})

@@ -68,6 +68,7 @@ MARKER: Final = Rule(Action.REMOVE, "marker", "written anew from what was done")
 # Known leaks on which Table E.1-1 is silent: tag -> action, reason
 ADDED: Final[dict[int, tuple[Action, str]]] = {
     0x00081190: (Action.REMOVE, "a URL may name the patient"),  # Retrieve URL
+    0x00187006: (Action.REMOVE, "free text; makers repeat the detector's number there"),  # Detector Description
     0x00420010: (Action.EMPTY, "free text; E.1-1 lists its siblings"),  # Document Title
     0x0040A160: (Action.DUMMY, "free text of a content item"),  # Text Value, where no content item speaks for it
     0x0040E001: (Action.DUMMY, "identifies the document"),  # HL7 Instance Identifier
