@@ -53,7 +53,7 @@ _REPEATING: Final = frozenset(value >> 24 for _, value, _ in _REPEATERS)
 def row_of(tag: int) -> Row | None:
     """What PS3.6 says of a tag, also of one in a repeating group (50xx, 60xx); None where it does not know it."""
     found = DicomDictionary.get(tag)
-    if found is None and tag >> 24 in _REPEATING:
+    if found is None and tag >> 24 in _REPEATING and not tag & 0x10000:  # an odd group is private
         for mask, value, row in _REPEATERS:
             if tag & mask == value:
                 return row

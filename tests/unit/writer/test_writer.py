@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,10 +18,10 @@ from gateway.audit.chain import Head
 from gateway.audit.events import Party
 from gateway.audit.verify import verify
 from gateway.errors import StorageFailed
-from gateway.model import Decision, Job, Result, Verdict
+from gateway.model import Decision, Job, Outcome, Result, Verdict
 from gateway.store.inflight import Inflight
-from gateway.writer.client import operator
-from gateway.writer.messages import Closed, Discard, Opened, Release
+from gateway.writer.client import WriterClient, operator
+from gateway.writer.messages import LENGTH, Closed, Discard, Failed, Hello, Opened, Release, Reply, Request
 from tests.system.senders import ct, encoded
 from tests.unit.writer.stage import Deliverer, Stage, delivering, until
 from transforms.dataset.convert import to_implicit_le
@@ -254,3 +255,46 @@ def test_a_failed_directory_fsync_is_never_answered_with_success(tmp_path: Path)
     assert it.process.wait(5) == 1
     client.close(0.1)
     assert it.states() == {}
+
+
+def test_a_hold_tells_its_detail_until_it_is_released(stage: Stage) -> None:
+    it = Deliverer()
+    detail = "patient-name as text in (0008,103E)"
+
+    def work(jobs: Sequence[Job]) -> None:
+        assert it.client is not None
+        it.jobs.extend(jobs)
+        held = it.answer is Result.HELD
+        given = {"reason": "egress-hit", "detail": detail} if held else {"status": 0}
+        it.client.outcomes([Outcome(job.delivery, it.answer, **given) for job in jobs])
+
+    it.answer, it.client = Result.HELD, stage.client(work=work)
+    it.client.received(stage.make("1.1"))
+    until(lambda: stage.states() == {"1.1>a": "held"})
+    (held,) = stage.ask(lambda r: r.held())
+    assert (held.reason, held.detail) == ("egress-hit", detail) == (stage.row("1.1").reason, stage.row("1.1").detail)
+    it.answer = Result.DELIVERED
+    with operator(stage.config) as ask:
+        ask(Release(held.instance_id, None, "tester"))
+    until(lambda: stage.states() == {"1.1>a": "delivered"})
+    assert stage.row("1.1").detail == ""
+
+
+def test_an_introduction_that_a_full_disk_refused_is_said_again(tmp_path: Path) -> None:
+    """Else the worker would get no jobs until the writer's next death."""
+    path = tmp_path / "writer.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen(1)
+        client = WriterClient(path, "w1", lambda jobs: None)
+        client.connect()
+        sock, _ = server.accept()
+        with sock, sock.makefile("rb") as stream:
+            heard = [stream.read(LENGTH.unpack(stream.read(LENGTH.size))[0])]
+            first = msgspec.msgpack.decode(heard[0], type=Request)
+            refused = msgspec.msgpack.encode(Reply(first.id, Failed("disk-full", storage=True)))
+            sock.sendall(LENGTH.pack(len(refused)) + refused)
+            sock.settimeout(10)
+            heard.append(stream.read(LENGTH.unpack(stream.read(LENGTH.size))[0]))
+            assert isinstance(first.body, Hello) and heard[1] == heard[0]
+        client.close(0.1)
