@@ -37,9 +37,9 @@ from gateway.app.control import Frame, Word
 from gateway.app.door import Door
 from gateway.app.ports import Ports
 from gateway.errors import ConfigRefused, GatewayError
+from gateway.folders import made
 from gateway.logs import fields
 from gateway.rulebook import compile_ruleset, take
-from gateway.store.spool import made
 from gateway.writer.client import operator
 from gateway.writer.messages import Configure
 

@@ -27,6 +27,7 @@ from typing import NoReturn
 
 from gateway.audit.chain import EMPTY, Head, Record, intact, parse, seal, stamp
 from gateway.errors import StorageFailed
+from gateway.folders import made
 from gateway.logs import fields
 
 log = logging.getLogger("audit")
@@ -74,7 +75,7 @@ class Trail:
         self._day = ""  # UTC day of the last file's first record
         self.repaired = 0  # bytes of an incomplete last line that were cut off
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            made(folder)
             self._lock: int | None = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise _failed(error) from error

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from gateway.config.load import normal_form, rules_hash
 from gateway.config.schema import Config
+from gateway.folders import made
 
 
 def keep(config: Config) -> str:
     """Write it durably under its hash, which is returned. Writing the same again changes nothing."""
     digest = rules_hash(config)
     folder = config.state.dir / "rules"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made(folder)
     path = folder / f"{digest}.json"
     if not path.exists():
         fresh = folder / f".{digest}.{os.getpid()}"

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from gateway.config.schema import State
 from gateway.errors import GatewayError
+from gateway.folders import made
 from gateway.store import schema
 
 
@@ -30,7 +31,7 @@ def path_of(state: State) -> Path:
 def open_ledger(state: State) -> Engine:
     """For the writer: makes the tables where they are missing. Raises GatewayError on another schema version."""
     if state.ledger == "sqlite":
-        state.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made(state.dir)
         path = path_of(state)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
         engine = create_engine(

@@ -21,6 +21,7 @@ from pathlib import Path
 from threading import Lock
 
 from gateway.errors import StorageFailed
+from gateway.folders import made
 
 MOST = 2_000  # rows of one study
 KEPT = 90 * 86400.0  # seconds
@@ -107,7 +108,7 @@ def _storable(text: str) -> str:
 
 def _open(path: Path) -> sqlite3.Connection:
     """One process at a time: SQLite waits for nobody while a file is made or becomes WAL ("database is locked")."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made(path.parent)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)

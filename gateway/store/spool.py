@@ -27,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 
 from gateway.errors import HoldObject, StorageFailed
+from gateway.folders import made
 from gateway.model import Stored
 from transforms.source import chunks
 
@@ -43,22 +44,6 @@ def storage_failed(error: OSError) -> StorageFailed:
     return StorageFailed(
         "disk-full" if error.errno in _FULL else "storage-error", os.strerror(error.errno or errno.EIO)
     )
-
-
-def made(folder: Path) -> None:
-    """Make a folder that is missing, 0700, and its name durable: POSIX promises nothing of what stands in it else."""
-    if folder.is_dir():
-        return
-    made(folder.parent)
-    try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        return
-    parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
 
 
 class FileSource:

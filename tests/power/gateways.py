@@ -42,8 +42,12 @@ routes:
 class Bare(Site):
     """A folder with a rule file and no PKI."""
 
-    def __init__(self, folder: Path, do: str = "hold: wait") -> None:
+    def __init__(self, folder: Path, do: str = "hold: wait", *, begun: bool = False) -> None:
+        """`begun`: its folders are there already, so that calls can be counted (`inject`) from the first object on."""
         self.folder = folder
+        if begun:
+            for name in ("run", "rules", "audit", "spool/incoming", "spool/objects"):
+                (folder / "state" / name).mkdir(mode=0o700, parents=True)
         self.write(RULES.replace("DO", do))
 
 

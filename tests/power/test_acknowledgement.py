@@ -27,7 +27,7 @@ def run(tmp_path: Path, program: Callable[[str], str]) -> Iterator[Callable[...,
     def start(fault: str = "honest", inject: str = "", do: str = "hold: wait") -> Seeded:
         folder = tmp_path / f"{len(made)}"
         folder.mkdir()
-        made.append(Seeded(Bare(folder, do), fault, traced=True, inject=inject))
+        made.append(Seeded(Bare(folder, do, begun=bool(inject)), fault, traced=True, inject=inject))
         return made[-1].start()
 
     yield start

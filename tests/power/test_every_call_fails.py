@@ -58,6 +58,8 @@ class World:
     """One state directory through deaths of its writer; what was promised, and what the destinations have."""
 
     def __init__(self, folder: Path, failing: Failing) -> None:
+        for name in ("incoming", "objects"):  # a start that cannot make its folders makes no promise: no history
+            (folder / "state" / "spool" / name).mkdir(mode=0o700, parents=True)
         self.stage = Stage(folder)
         self.failing = failing
         self.spool = Spool(self.stage.state / "spool", reserve=0)

@@ -93,7 +93,7 @@ def _calls(lines: Iterable[str]) -> Iterator[Call]:
         if found is None:
             raise NotUnderstood(f"line {at}: no process id")
         pid, text = int(found[1]), found[2]
-        if text.startswith(("+++", "---", "strace:")):
+        if text.startswith(("+++", "---", "strace:", "???")):  # ???: it was gone before strace could ask which call
             if text.startswith("+++") and pid in halves:
                 begun, half = halves.pop(pid)
                 yield _never(pid, begun, half)
