@@ -65,6 +65,7 @@ class Decision(Struct, frozen=True):
     rules_hash: str = ""  # SHA-256 of the configuration's normal form
     key_ids: tuple[str, ...] = ()  # one per step, "" where a step has no key: another key is never used by mistake
     detail: str = ""  # for people; never a value of the data set
+    on_conflict: str = "hold"  # the listener's word on a known UID with other bytes: hold, or deliver
 
 
 class Instance(Struct, frozen=True):

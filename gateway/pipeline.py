@@ -21,6 +21,7 @@ from typing import Literal
 
 from msgspec.structs import replace as changed
 
+from gateway.config.schema import OnConflict
 from gateway.decide.routes import decide
 from gateway.egress import Egress, kept
 from gateway.errors import HoldObject, RefuseObject
@@ -82,6 +83,7 @@ def accept(
     ruleset: Ruleset,
     writer: WriterClient,
     on_bad_framing: Literal["refuse", "hold"] = "refuse",
+    on_conflict: OnConflict = "hold",
 ) -> Committed:
     """Make one received object durable and decided. The caller aborts `incoming` where this raises.
 
@@ -103,6 +105,7 @@ def accept(
     else:
         if ruleset.deidentifications:
             _learnt(ruleset.egress, identity, source, claim.syntax)
+    decision = changed(decision, on_conflict=on_conflict)
     stored = incoming.seal()
     return writer.received(Instance(identity, origin, stored, claim.syntax, time.time(), decision))
 

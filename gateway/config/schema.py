@@ -99,6 +99,10 @@ class DimseListener(Block):
     limits: DimseLimits = DimseLimits()
 
 
+# A known SOP Instance UID with other bytes: a person decides, or the newer one goes its way like any other object
+OnConflict = Literal["hold", "deliver"]
+
+
 class Listener(Block):
     """One way in. Exactly one kind (`dimse`) and exactly one of `tls` and `unsafe_plaintext`."""
 
@@ -107,7 +111,7 @@ class Listener(Block):
     tls: Tls | None = None
     unsafe_plaintext: str | None = None  # the reason
     on_bad_framing: Literal["refuse", "hold"] = "refuse"
-    on_conflict: Literal["hold"] = "hold"
+    on_conflict: OnConflict = "hold"
 
 
 class Peer(Block):

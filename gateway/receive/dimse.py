@@ -177,7 +177,10 @@ class Intake:
         return self._spool.create(part10.meta(claim.sop_class, claim.sop_instance, claim.syntax))
 
     def _accept(self, incoming: Incoming, claim: Claim) -> str:
-        committed = accept(incoming, claim, self._origin, self._ruleset, self._writer, self._listener.on_bad_framing)
+        here = self._listener
+        committed = accept(
+            incoming, claim, self._origin, self._ruleset, self._writer, here.on_bad_framing, here.on_conflict
+        )
         return committed.outcome
 
 

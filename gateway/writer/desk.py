@@ -89,7 +89,7 @@ class Desk:
         if not self._spool.has(instance.stored):
             return Failed("spool-missing", storage=True)
         self.effects.sync = True
-        conflict = any(k.state != InstanceState.DROPPED for k in known)
+        conflict = instance.decision.on_conflict == "hold" and any(k.state != InstanceState.DROPPED for k in known)
         first = not self._tx.study_seen(instance.origin.association, instance.identity.study)
         number = self._insert(worker, instance, conflict=conflict)
         if first and (opened := self._tx.association(instance.origin.association)) is not None:

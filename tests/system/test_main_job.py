@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from tests.system.harness import RULES, Gateway, Sink, Site
+import pytest
+
+from tests.system.harness import RULES, Gateway, Sink, Site, wait_for
 from tests.system.senders import Sender, ct, encoded, read
 
 
@@ -53,6 +55,22 @@ def test_deidentified_objects_leave_under_a_pseudonym(site: Site, sinks, gateway
     assert len(studies) == 1 and studies != {objects[0].StudyInstanceUID}
 
 
+@pytest.mark.parametrize("policy", ["hold", "deliver"])
+def test_corrected_objects_are_treated_as_their_source_says(site: Site, sinks, gateways, policy: str) -> None:
+    sink: Sink = sinks(site)
+    text = RULES.format(port=sink.port, sink_security="tls: {trust: file:certs/ca.pem}", steps="")
+    site.write(text.replace("  - id: hospital\n", f"  - id: hospital\n    on_conflict: {policy}\n"))
+    gateway: Gateway = gateways(site).start()
+    first, corrected = ct(1), ct(1)
+    corrected.PatientName = "Muster^Erika"
+    for each in (first, corrected, corrected):
+        assert Sender(site, gateway).send([each]) == []
+    wanted = ["delivered", "held"] if policy == "hold" else ["delivered", "delivered"]
+    wait_for(lambda: sorted(row["state"] for row in gateway.status()["rows"]) == wanted)
+    sent = [hashlib.sha256(encoded(each)).hexdigest() for each in (first, corrected)]
+    assert sink.received[first.SOPInstanceUID] == sent[: wanted.count("delivered")]
+
+
 def test_destination_down_waits_with_the_next_try_and_loses_no_attempt(site: Site, sinks, gateways) -> None:
     sink: Sink = sinks(site)
     port = sink.port
@@ -61,8 +79,6 @@ def test_destination_down_waits_with_the_next_try_and_loses_no_attempt(site: Sit
     gateway: Gateway = gateways(site).start()
     objects = [ct(n) for n in range(5)]
     assert Sender(site, gateway).send(objects) == []
-    from tests.system.harness import wait_for
-
     rows = wait_for(
         lambda: (r := gateway.status()["rows"]) and all(x["state"] == "waiting" for x in r) and r, seconds=20
     )

@@ -81,6 +81,17 @@ def test_same_uid_other_bytes_is_kept_beside_and_held(stage: Stage) -> None:
     until(lambda: stage.spool.names() == [other.stored.name])  # the first is removed on a thread of its own
 
 
+def test_where_the_listener_says_so_the_newer_one_is_delivered_too(stage: Stage) -> None:
+    """Modalities and archives correct objects under their UID: a policy of the source, not of the gateway."""
+    it = delivering(stage)
+    assert it.client is not None
+    it.client.received(stage.make("1.1"))
+    assert it.client.received(stage.make("1.1", b"corrected", on_conflict="deliver")).outcome == "stored"
+    assert it.client.received(stage.make("1.1", b"corrected", on_conflict="deliver")).outcome == "duplicate"
+    until(lambda: sorted((row.state, row.destination) for row in stage.rows()) == [("delivered", "a")] * 2)
+    assert it.client.received(stage.make("1.1", b"of another source")).outcome == "conflict"
+
+
 def test_equal_content_in_another_uncompressed_syntax_is_no_conflict_while_the_first_is_spooled(stage: Stage) -> None:
     explicit = encoded(ct(1))
     implicit = b"".join(chunks(to_implicit_le(BytesSource(explicit), EXPLICIT_LE)))
