@@ -12,18 +12,15 @@ Rules of this file
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from typing import NamedTuple
 
 from gateway.errors import HoldObject, WaitObject
+from gateway.store.shared import SharedFile
 
-_WAIT = 10.0  # seconds for another process's transaction
 _TABLES = """
 CREATE TABLE IF NOT EXISTS given (
     domain TEXT NOT NULL, who TEXT NOT NULL, pseudonym TEXT NOT NULL, asked REAL NOT NULL,
@@ -48,9 +45,7 @@ class Given:
     """One `patients.sqlite`. Safe to use from many threads and processes."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._file = SharedFile(path, _TABLES)
 
     def get(self, domain: str, who: str) -> Known | None:
         """What this patient was given, or None. Raises WaitObject where the file cannot be read now."""
@@ -90,19 +85,13 @@ class Given:
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._file.close()
 
     @contextmanager
     def _transaction(self, kind: str) -> Iterator[sqlite3.Connection]:
         """One transaction; committed where the block ends, undone where it raises. No value gets into an error."""
-        with self._lock:
-            try:
-                if self._connection is None:
-                    self._connection = _open(self._path)
-                run = self._connection
+        try:
+            with self._file.opened() as run:
                 run.execute(f"BEGIN {kind}")
                 try:
                     yield run
@@ -110,31 +99,5 @@ class Given:
                     run.execute("ROLLBACK")
                     raise
                 run.execute("COMMIT")
-            except (sqlite3.Error, OSError) as error:
-                if self._connection is not None:
-                    self._connection.close()
-                    self._connection = None
-                raise WaitObject("patient-store-unavailable", type(error).__name__) from None
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    except FileExistsError:  # never opened by us beside SQLite: closing it would drop this process's locks on it
-        if path.is_symlink():
-            raise
-    deadline = time.monotonic() + _WAIT
-    while True:
-        connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
-        try:
-            for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-                connection.execute(f"PRAGMA {pragma}")
-            connection.executescript(_TABLES)
-            return connection
-        except sqlite3.Error as error:
-            connection.close()
-            # Two that open a fresh file at once: SQLite does not wait for the change to WAL
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+        except (sqlite3.Error, OSError) as error:
+            raise WaitObject("patient-store-unavailable", type(error).__name__) from None

@@ -11,22 +11,17 @@ Rules of this file
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 
 from gateway.errors import StorageFailed
-from gateway.folders import made
+from gateway.store.shared import SharedFile
 
 MOST = 2_000  # rows of one study
 KEPT = 90 * 86400.0  # seconds
 _PURGED = 3600.0  # seconds between two looks for what is old
-_WAIT = 10.0  # seconds for another process's transaction
 _TABLES = """
 CREATE TABLE IF NOT EXISTS identities (
     id INTEGER PRIMARY KEY, study TEXT NOT NULL, class TEXT NOT NULL, value TEXT NOT NULL, seen REAL NOT NULL,
@@ -47,9 +42,7 @@ class Identities:
     """One `identities.sqlite`. Safe to use from many threads and processes."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._file = SharedFile(path, _TABLES, "secure_delete=ON")
         self._purged = 0.0
 
     def after(self, study: str, last: int) -> tuple[list[tuple[str, str]], int]:
@@ -81,54 +74,18 @@ class Identities:
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._file.close()
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         """The connection, for one thread at a time. No value gets into an error."""
-        with self._lock:
-            try:
-                if self._connection is None:
-                    self._connection = _open(self._path)
-                yield self._connection
-            except (sqlite3.Error, OSError) as error:
-                if self._connection is not None:
-                    self._connection.close()
-                    self._connection = None
-                raise StorageFailed("identities-unavailable", type(error).__name__) from None
+        try:
+            with self._file.opened() as run:
+                yield run
+        except (sqlite3.Error, OSError) as error:
+            raise StorageFailed("identities-unavailable", type(error).__name__) from None
 
 
 def _storable(text: str) -> str:
     """SQLite takes no lone surrogates."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """One process at a time: SQLite waits for nobody while a file is made or becomes WAL ("database is locked")."""
-    made(path.parent)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        return _connected(path)
-    finally:
-        os.close(folder)
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    # Only a new file is opened here: closing one that SQLite holds would give up SQLite's locks on it
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    if path.is_symlink():
-        raise OSError(errno.ELOOP, "identities.sqlite is a link")
-    connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
-    try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        connection.executescript(_TABLES)
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
