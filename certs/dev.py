@@ -26,6 +26,7 @@ HOSTS = ("localhost", "127.0.0.1")
 
 _BOTH = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 _CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+_SIGNS = (ExtendedKeyUsageOID.EMAIL_PROTECTION, x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"))  # documents: RFC 9336
 
 
 class Authority(NamedTuple):
@@ -51,6 +52,7 @@ PARTIES = (
     Party("gateway", "ca", _BOTH, hosts=True),
     Party("archive", "ca", _BOTH, hosts=True),
     Party("modality", "ca", _CLIENT, hosts=False),
+    Party("signer", "ca", _SIGNS, hosts=False),
     Party("expired", "ca", _CLIENT, hosts=False, expired=True),
     Party("untrusted", "untrusted-ca", _BOTH, hosts=True),
 )
@@ -66,6 +68,7 @@ All end after {DAYS} days: delete the folder and make it again.
 | ca.pem, ca.key | the certificate authority; `trust: file:ca.pem` |
 | gateway, archive | server and client, named localhost and 127.0.0.1 |
 | modality | client only |
+| signer | signs manifests; no server and no client |
 | expired | client whose certificate has ended: must be refused |
 | untrusted-ca, untrusted | another authority and its party: must be refused |
 """

@@ -120,6 +120,18 @@ class Result(StrEnum):
     GAVE_BACK = "gave-back"  # the worker drains: back to waiting, nothing counted
 
 
+class Evidence(Struct, frozen=True):
+    """What was done to one object and what left, told by the process that did it (docs/manifests.md)."""
+
+    syntax: str = ""  # transfer syntax UID as sent
+    file: str = ""  # where it lies beneath a folder destination: a name of ours
+    file_sha256: str = ""  # of that whole file
+    received: str = ""  # keyed digest of the data set as received; "" where no de-identification ran
+    methods: tuple[str, ...] = ()  # CID 7050, as claimed in the object
+    egress: str = ""  # version of the egress check that found nothing; "" where none ran
+    software: str = ""
+
+
 class Outcome(Struct, frozen=True):
     """The end of one try of one job."""
 
@@ -134,3 +146,4 @@ class Outcome(Struct, frozen=True):
     sent_sha256: str = ""  # of the data set as sent
     steps: tuple[str, ...] = ()  # the steps that ran to their end on this object
     anonymized: bool = False  # a de-identification step ran to its end
+    evidence: Evidence = Evidence()

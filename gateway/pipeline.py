@@ -16,23 +16,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from msgspec.structs import replace as changed
 
 from gateway.config.schema import OnConflict
 from gateway.decide.routes import decide
+from gateway.documents import deidentified
 from gateway.egress import Egress, kept
 from gateway.errors import HoldObject, RefuseObject
-from gateway.model import Decision, Identity, Instance, Job, Origin, Verdict
+from gateway.model import Decision, Evidence, Identity, Instance, Job, Origin, Verdict
 from gateway.rulebook import Deidentification, Rulebook, Ruleset
 from gateway.store.spool import Incoming, Spool
 from gateway.writer.client import WriterClient
 from gateway.writer.messages import Committed
 from transforms.dataset import convert, framing, syntax, values
 from transforms.dataset.framing import Index
-from transforms.deidentify.engine import deidentify
+from transforms.egress import VERSION as EGRESS_VERSION
 from transforms.errors import BadFraming, TransformError
 from transforms.source import ByteSource
 
@@ -58,6 +59,7 @@ class Outgoing:
     identity: Identity
     steps: tuple[str, ...] = ()
     anonymized: bool = False
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 class ObjectFacts:
@@ -181,7 +183,7 @@ def _deidentified(outgoing: Outgoing, how: Deidentification, egress: Egress, spo
     try:
         source, uid = _little_endian(outgoing.source, outgoing.syntax, spool)
         patient = how.patients.pseudonym(source, uid)
-        done = deidentify(source, uid, how.table, how.context, patient=patient)
+        done = deidentified(source, uid, how.table, how.context, patient=patient)
     except TransformError as error:
         raise HoldObject(error.reason, error.detail) from error
     study, name, given = outgoing.identity.study, done.sop_instance, done.patient_id
@@ -196,6 +198,11 @@ def _deidentified(outgoing: Outgoing, how: Deidentification, egress: Egress, spo
         identity=identity,
         steps=(*outgoing.steps, *done.steps),
         anonymized=True,
+        evidence=Evidence(
+            received=how.context.receipt(outgoing.job.instance.stored.sha256),
+            methods=done.codes,
+            egress=EGRESS_VERSION,
+        ),
     )
 
 

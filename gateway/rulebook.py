@@ -72,7 +72,9 @@ def compile_ruleset(config: Config, digest: str) -> Ruleset:
         key = resolve(block.key)
         project = block.project or name
         try:
-            table = compile_profile(block.profile, block.options, block.override, media=block.media)
+            table = compile_profile(
+                block.profile, block.options, block.override, media=block.media, documents=block.documents
+            )
         except TransformError as error:
             raise GatewayError(error.reason, f"deidentify {name}: {error.detail}") from error
         context = Context(key=key, project=project)

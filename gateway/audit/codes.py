@@ -29,6 +29,7 @@ OBJECT_HELD = Code("HELD", OWN, "Object Held")
 OBJECT_RELEASED = Code("RELEASED", OWN, "Object Released")
 OBJECT_DROPPED = Code("DROPPED", OWN, "Object Dropped")
 OBJECT_DISCARDED = Code("DISCARDED", OWN, "Object Discarded")
+MANIFEST_MADE = Code("MANIFEST", OWN, "Manifest Made")
 
 # CID 401 Audit Event Type Code, CID 403 Security Alert Type Code
 APPLICATION_START = Code("110120", "DCM", "Application Start")

@@ -112,6 +112,16 @@ class ObjectDiscarded(ObjectEvent, frozen=True, kw_only=True):
     """A person gave it up."""
 
 
+class ManifestMade(Event, frozen=True, kw_only=True):
+    """A signed manifest of what was delivered of a study is about to get its name (docs/manifests.md)."""
+
+    study: str  # as it was sent
+    destination: str
+    objects: int
+    sha256: str  # of what the manifest says
+    user: str
+
+
 AnyEvent = (
     ApplicationStarted
     | ApplicationStopped
@@ -123,4 +133,5 @@ AnyEvent = (
     | ObjectReleased
     | ObjectDropped
     | ObjectDiscarded
+    | ManifestMade
 )

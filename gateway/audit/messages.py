@@ -207,6 +207,14 @@ def _own(code: Code, action: str, outcome: str) -> Callable[[ObjectEvent, AuditS
     return build_own
 
 
+def _manifest(event: events.ManifestMade, source: AuditSource) -> _Message:
+    """Ours, too. Of the study only what the manifest itself says."""
+    details = (("Destination", event.destination), ("Objects", str(event.objects)), ("SHA-256", event.sha256))
+    study = _Object(event.study, codes.STUDY_INSTANCE_UID, "2", "3", details=details)
+    participants = (_Participant(user_id=event.user, requestor=True), _us(source, (), codes.APPLICATION))
+    return _Message(codes.MANIFEST_MADE, "C", participants, objects=(study,))
+
+
 BUILDERS: dict[type, Callable[[Any, AuditSource], _Message]] = {
     events.ApplicationStarted: _started,
     events.ApplicationStopped: _stopped,
@@ -218,6 +226,7 @@ BUILDERS: dict[type, Callable[[Any, AuditSource], _Message]] = {
     events.ObjectReleased: _own(codes.OBJECT_RELEASED, "E", SUCCESS),
     events.ObjectDropped: _own(codes.OBJECT_DROPPED, "D", SUCCESS),
     events.ObjectDiscarded: _own(codes.OBJECT_DISCARDED, "D", SUCCESS),
+    events.ManifestMade: _manifest,
 }
 
 

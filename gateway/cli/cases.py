@@ -23,12 +23,13 @@ from gateway.decide.check import problems as rule_problems
 from gateway.decide.facts import DictFacts, Facts
 from gateway.decide.paths import parse
 from gateway.decide.routes import compile_rules
+from gateway.documents import deidentified
 from gateway.egress import Egress, kept
 from gateway.errors import ConfigRefused, GatewayError
 from gateway.model import Origin
 from gateway.pipeline import ObjectFacts
 from transforms.dataset import convert, framing, part10, syntax, values
-from transforms.deidentify.engine import Context, deidentify
+from transforms.deidentify.engine import Context
 from transforms.deidentify.profile import compile_profile
 from transforms.errors import TransformError
 from transforms.source import ByteSource, BytesSource
@@ -119,8 +120,8 @@ def _deidentified(source: ByteSource, uid: str, name: str, block: Deidentify) ->
         source, uid = BytesSource(b"".join(convert.inflate(source))), syntax.EXPLICIT_LE
     elif not known.little_endian:
         source, uid = convert.to_explicit_le(source, uid), syntax.EXPLICIT_LE
-    table = compile_profile(block.profile, block.options, block.override, media=block.media)
-    done = deidentify(source, uid, table, Context(key=_KEY, project=block.project or name))
+    table = compile_profile(block.profile, block.options, block.override, media=block.media, documents=block.documents)
+    done = deidentified(source, uid, table, Context(key=_KEY, project=block.project or name))
     Egress().check("", source, done.plan, uid, kept(table), pseudonym=done.patient_id)
     return done.plan, uid
 

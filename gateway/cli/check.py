@@ -82,6 +82,12 @@ def outside(config: Config) -> list[Problem]:
             found += _tls(config, destination.tls, ("destinations", name, "tls"), server=False)
     if config.identity:
         found += [places.warn(("identity", "key"), text) for text in tls.warnings(config.identity)]
+    if config.manifest:
+        from gateway.security import signers  # what reads and writes CMS
+
+        pair = config.manifest.sign
+        found += [places.at_value(("manifest", "sign"), text) for text in signers.problems(pair)]
+        found += [places.warn(("manifest", "sign", "key"), text) for text in tls.warnings(pair)]
     for name, block in config.deidentify.items():
         loc: Loc = ("deidentify", name, "key")
         try:
@@ -90,7 +96,7 @@ def outside(config: Config) -> list[Problem]:
             found.append(places.at_value(loc, str(error)))
         found += patient_problems(block, loc[:2], places)
         try:
-            compile_profile(block.profile, block.options, block.override, media=block.media)
+            compile_profile(block.profile, block.options, block.override, media=block.media, documents=block.documents)
         except TransformError as error:
             found.append(places.at_key(loc[:2], str(error)))
     for number, case in enumerate(config.cases):
@@ -112,6 +118,8 @@ def _folders(config: Config) -> list[Problem]:
     for name, destination in config.destinations.items():
         if destination.folder:
             wanted["destinations", name, "folder", "dir"] = destination.folder.dir
+    if config.manifest:
+        wanted["manifest", "dir"] = config.manifest.dir
     found = []
     for loc, folder in wanted.items():
         there = folder

@@ -14,16 +14,15 @@ import multiprocessing
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gateway.cli.common import fail
 from gateway.cli.deid_file import FileResult, Settings, compiled, patient_map, read_profile, run
@@ -37,6 +36,8 @@ from transforms.errors import TransformError
 _ALONE = 16  # inputs that one process does sooner than others start
 _SHOWN = 50  # held inputs told on the terminal; the report has all
 
+Documents = Literal["remove", "clean", "clean-or-hold", "hold"]
+
 _ready: tuple[Settings, ActionTable, Context] | None = None  # of this worker process
 
 
@@ -49,6 +50,9 @@ def deid(
     profile: Annotated[str, typer.Option(metavar="NAME|FILE", help="A profile, or a YAML file.")] = "basic",
     option: Annotated[list[str] | None, typer.Option(help="An option of PS3.15 E.3; may be repeated.")] = None,
     project: Annotated[str, typer.Option(help="Domain of the pseudonyms: another project, other pseudonyms.")] = "deid",
+    documents: Annotated[
+        Documents | None, typer.Option(help="Encapsulated documents: what becomes of them; else as the profile says.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write what came of each input.")] = None,
     names: Annotated[bool, typer.Option("--names", help="Put the inputs' paths into the report.")] = False,
     patients: Annotated[
@@ -60,6 +64,13 @@ def deid(
     mapping: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write who became whom (id_old,id_new). It identifies patients.")
     ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(metavar="FILE.p7m", help="Write what was done, signed, for `manifest verify`.")
+    ] = None,
+    sign: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="CERT KEY", help="Who signs the manifest (PEM; a certificate for signing)."),
+    ] = None,
     processes: Annotated[int, typer.Option(min=0, help="Processes; 0: one for each processor.")] = 0,
 ) -> None:
     """De-identify files and folders: PS3.15 profiles, keyed UIDs and pseudonyms, names of outputs that say nothing.
@@ -68,7 +79,7 @@ def deid(
     """
     try:
         settings = Settings(
-            read_profile(profile, tuple(option or ())),
+            read_profile(profile, tuple(option or ()), documents),
             resolve(f"file:{key_file}"),
             project,
             out,
@@ -76,7 +87,9 @@ def deid(
             patients,
             allow_merge,
             mapping is not None,
+            manifest is not None,
         )
+        write_manifest = _signing(manifest, sign)
         compiled(settings)
         patient_map(settings)
     except (GatewayError, TransformError) as error:
@@ -95,9 +108,31 @@ def deid(
     results = _mapped(_run(tasks, settings, processes or os.cpu_count() or 1), mapping)
     if report is not None:
         _write_report(report, settings, tasks if names else None, results)
+    write_manifest(results)
     _tell(results, report)
     if any(each.outcome == "held" for each in results):
         raise typer.Exit(3)
+
+
+def _signing(path: Path | None, sign: tuple[Path, Path] | None) -> Callable[[list[FileResult]], None]:
+    """What writes the manifest at the end. Exits where it could not be signed or written, before anything is done."""
+    if (path is None) != (sign is None):
+        fail("--manifest and --sign belong together: what nobody signed shows nothing")
+    if path is None or sign is None:
+        return lambda _: None
+    from gateway.cli import deid_manifest  # what reads and writes CMS
+
+    by = deid_manifest.ready(path, sign)
+
+    def write(results: list[FileResult]) -> None:
+        entries = [each.entry for each in results if each.entry is not None]
+        held, skipped = (Counter(each.reason for each in results if each.outcome == how) for how in ("held", "skipped"))
+        try:
+            deid_manifest.write(path, by, entries, held, skipped, datetime.now(UTC))
+        except GatewayError as error:
+            fail(str(error))
+
+    return write
 
 
 def _found(inputs: list[Path]) -> Iterator[tuple[Path, bool]]:
@@ -139,11 +174,17 @@ def _mapped(results: Iterator[FileResult], folder: Path | None) -> list[FileResu
 
 def _run(tasks: list[tuple[Path, bool]], settings: Settings, processes: int) -> Iterator[FileResult]:
     """The results in the order of the tasks, with a progress bar where a person looks on."""
-    console = Console(stderr=True)
+    each = _results(tasks, settings, min(processes, len(tasks)))
+    if not sys.stderr.isatty():
+        yield from each
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("de-identify"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("", total=len(tasks))
-        for result in _results(tasks, settings, min(processes, len(tasks))):
+        for result in each:
             progress.advance(bar)
             yield result
 
@@ -200,6 +241,7 @@ def _write_report(
             line |= {"reason": each.reason, "detail": each.detail}
         if each.outcome == "done":
             line |= {"output": each.output, "methods": list(each.codes), "actions": each.actions}
+            line |= {"document": each.document} if each.document else {}
         lines.append(line)
     document = {
         "profile": table.profile.name,

@@ -18,13 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-
-from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from typing import TYPE_CHECKING
 
 from gateway.cli.mapping import Pairs
-from gateway.config.schema import Block, Override
+from gateway.documents import deidentified
 from gateway.egress import Egress, kept
 from gateway.errors import GatewayError
 from gateway.patients.csvmap import CsvMap, load
@@ -32,11 +29,14 @@ from gateway.store.spool import FileSource
 from profiles.confidentiality import names
 from transforms.dataset import convert, framing, part10
 from transforms.dataset import syntax as syntaxes
-from transforms.deidentify.engine import Context, Pseudonym, deidentify
+from transforms.deidentify.engine import Context, Pseudonym
 from transforms.deidentify.patient import read_patient
-from transforms.deidentify.profile import ActionTable, compile_profile
+from transforms.deidentify.profile import ActionTable, Override, compile_profile
 from transforms.errors import TransformError
 from transforms.source import ByteSource, BytesSource, EditPlan, Literal
+
+if TYPE_CHECKING:
+    from gateway.manifest.model import Entry
 
 Place = tuple[int, int]  # descriptor, and the offset in its file at which a source begins
 
@@ -45,20 +45,22 @@ _LARGE = 1 << 18  # bytes of one piece that are worth a system call of their own
 _IN_MEMORY = 64 << 20  # inflated bytes held in memory; more are written beside the output first
 
 
-class ProfileFile(Block):
-    """A site's profile: one YAML file."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A profile as a site has it: a standard's profile, options of PS3.15 E.3, ordered exceptions."""
 
     extends: str = "basic"
     options: tuple[str, ...] = ()
     override: tuple[Override, ...] = ()
     media: bool = False  # bound for a DICOMDIR
+    documents: str = "remove"  # what becomes of encapsulated documents
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What every process needs. `key` stays out of representations."""
 
-    profile: ProfileFile
+    profile: Chosen
     key: bytes = field(repr=False)
     project: str
     out: Path
@@ -66,6 +68,7 @@ class Settings:
     patients: Path | None = None  # a CSV map; None: the key makes the pseudonyms
     merge: bool = False
     mapping: bool = False
+    manifest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +80,32 @@ class FileResult:
     detail: str = ""
     output: str = ""  # name within the folder of outputs
     codes: tuple[str, ...] = ()
+    document: str = ""  # what became of an encapsulated one
     actions: dict[str, int] = field(default_factory=dict)
     references: tuple[str, ...] = ()  # SOP Instance UIDs it refers to, as they are now
     pairs: Pairs | None = field(default=None, repr=False)  # only where a mapping was asked for
+    entry: Entry | None = None  # only where a manifest was asked for
 
 
-def read_profile(name: str, options: tuple[str, ...]) -> ProfileFile:
-    """A profile by name or from a YAML file, with more options. Raises TransformError or GatewayError."""
+def read_profile(name: str, options: tuple[str, ...], documents: str | None = None) -> Chosen:
+    """A profile by name or from a YAML file, with more options, and `documents` in place of its own.
+
+    Raises TransformError or GatewayError.
+    """
     if name in names() or not (name.endswith((".yaml", ".yml")) or os.sep in name):
-        return ProfileFile(extends=name, options=options)
-    try:
-        found = ProfileFile.model_validate(YAML(typ="safe").load(Path(name)) or {})
-    except OSError as error:
-        raise GatewayError("profile-unreadable", f"{name}: {os.strerror(error.errno or 5)}") from None
-    except YAMLError as error:
-        raise GatewayError("profile-refused", f"{name}: {error}") from None
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(str(at) for at in e['loc'])}: {e['msg']}" for e in error.errors())
-        raise GatewayError("profile-refused", f"{name}: {problems}") from None
-    return found.model_copy(update={"options": (*found.options, *options)})
+        return Chosen(name, options, documents=documents or "remove")
+    from gateway.cli.profile_file import read  # what reads YAML takes longer to start than twenty images take
+
+    found = read(Path(name))
+    return Chosen(found.extends, (*found.options, *options), found.override, found.media, documents or found.documents)
 
 
 def compiled(settings: Settings) -> tuple[ActionTable, Context]:
     """The table and the key, ready. Raises TransformError."""
     profile = settings.profile
-    table = compile_profile(profile.extends, profile.options, profile.override, media=profile.media)
+    table = compile_profile(
+        profile.extends, profile.options, profile.override, media=profile.media, documents=profile.documents
+    )
     return table, Context(settings.key, settings.project)
 
 
@@ -135,6 +139,7 @@ def _made(
 ) -> FileResult:
     framing.check(data, syntax)
     known = syntaxes.lookup(syntax)
+    original = data
     scratch: Path | None = None
     try:
         if known.deflated:
@@ -146,7 +151,7 @@ def _made(
             data, syntax = convert.to_explicit_le(data, syntax), syntaxes.EXPLICIT_LE
         heard = context.uids(table.generation).hear() if settings.mapping else {}
         who = _patient(data, syntax, settings)
-        done = deidentify(data, syntax, table, context, patient=who, trace=settings.report)
+        done = deidentified(data, syntax, table, context, patient=who, trace=settings.report)
         name = f"{done.sop_instance}.dcm"
         head = part10.meta(done.sop_class, done.sop_instance, syntax)
         given = done.patient_id
@@ -158,13 +163,20 @@ def _made(
             scratch.unlink(missing_ok=True)
     counts = Counter(element.action.value for element in done.elements)
     pairs = _pairs(data, syntax, done.patient_id, heard) if settings.mapping else None
+    entry = None
+    if settings.manifest:
+        from gateway.cli.deid_manifest import entry_of  # what few ask for
+
+        entry = entry_of(original, settings.out / name, len(head), syntax, done, table, context, settings.key)
     return FileResult(
         "done",
         output=name,
         codes=done.codes,
+        document=next((step for step in done.steps if step.startswith("document:")), ""),
         actions=dict(sorted(counts.items())),
         references=tuple(sorted(done.references)),
         pairs=pairs,
+        entry=entry,
     )
 
 

@@ -17,13 +17,14 @@ from gateway.cli.explain_elements import as_json as elements_json
 from gateway.cli.explain_elements import as_table
 from gateway.config.load import rules_hash
 from gateway.decide.explain import explain as explain_routes
+from gateway.documents import deidentified
 from gateway.egress import Egress, kept
 from gateway.errors import GatewayError
 from gateway.model import Origin
 from gateway.pipeline import ObjectFacts
 from gateway.rulebook import compile_ruleset
 from transforms.dataset import convert, framing, part10, syntax
-from transforms.deidentify.engine import Deidentified, deidentify
+from transforms.deidentify.engine import Deidentified
 from transforms.errors import TransformError
 from transforms.source import ByteSource, BytesSource
 
@@ -64,7 +65,7 @@ def explain(
             elif not syntax.lookup(uid).little_endian:
                 source, uid = convert.to_explicit_le(source, uid), syntax.EXPLICIT_LE
             patient = how.patients.preview(source, uid)
-            made = deidentify(source, uid, how.table, how.context, patient=patient, trace=True)
+            made = deidentified(source, uid, how.table, how.context, patient=patient, trace=True)
             Egress().check("", source, made.plan, uid, kept(how.table), pseudonym=made.patient_id)
             steps.append((name, made, ""))
         except (TransformError, GatewayError) as error:

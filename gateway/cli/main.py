@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "status": ("status", "status"),
     "held": ("held", "app"),
     "audit": ("audit", "app"),
+    "manifest": ("manifest", "app"),
     "patients": ("patients", "app"),
     "certs": ("certs", "app"),
 }

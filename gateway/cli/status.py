@@ -91,4 +91,6 @@ def _plain(row: StatusRow) -> dict[str, object]:
         "detail": row.detail,
         "attempts": row.attempts,
         "next_try": row.next_try,
+        "sent_instance": row.sent_instance,
+        "sent_sha256": row.sent_sha256,
     }

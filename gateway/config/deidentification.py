@@ -13,7 +13,7 @@ from gateway.config import patients
 from gateway.config.document import Positions
 from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
-from transforms.deidentify.options import FULL_DATES, LATER, MODIFIED_DATES, OPTIONS
+from transforms.deidentify.options import ALL, FULL_DATES, LATER, MODIFIED_DATES
 
 
 def profiles() -> tuple[str, ...]:
@@ -50,11 +50,11 @@ def problems(data: Any, places: Positions) -> list[Problem]:
 
 
 def _option(option: str, loc: Loc, places: Positions) -> list[Problem]:
-    if option in OPTIONS:
-        return []
     if option in LATER:
         return [places.at_value(loc, f"option {option!r} is not yet supported")]
-    return [places.at_value(loc, f"no option {option!r} in PS3.15 E.3", nearest(option, (*OPTIONS, *LATER)))]
+    if option in ALL:
+        return []
+    return [places.at_value(loc, f"no option {option!r} in PS3.15 E.3", nearest(option, tuple(ALL)))]
 
 
 def reports(route: dict[str, Any], block: Any, loc: Loc, places: Positions) -> list[Problem]:

@@ -213,6 +213,7 @@ class Deidentify(Block):
     patients: Patients = Patients()
     escrow: Escrow | None = None
     media: bool = False  # bound for a DICOMDIR: its keys get dummies where they would be empty
+    documents: Literal["remove", "clean", "clean-or-hold", "hold"] = "remove"  # encapsulated (docs/documents.md)
     override: tuple[Override, ...] = ()
 
 
@@ -234,6 +235,13 @@ class Route(Block):
     mode: Literal["first", "all"] = "first"  # all: go on matching after this one
     otherwise: Literal["hold", "drop"] | None = None
     reason: str | None = None  # of `otherwise`
+
+
+class Manifests(Block):
+    """Signed manifests of what was delivered (docs/manifests.md)."""
+
+    sign: KeyPair  # a certificate for signing, not the one for TLS
+    dir: FileRef  # they are kept here, by destination
 
 
 class Given(Block):
@@ -286,6 +294,7 @@ class Config(Block):
     destinations: dict[Identifier, Destination] = {}
     deidentify: dict[Identifier, Deidentify] = {}
     routes: tuple[Route, ...]
+    manifest: Manifests | None = None
     cases: tuple[Case, ...] = ()
 
     _places: Positions | None = PrivateAttr(default=None)

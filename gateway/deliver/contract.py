@@ -17,11 +17,15 @@ from gateway.pipeline import Outgoing
 
 
 class Answer(NamedTuple):
-    """What the destination said of one object."""
+    """What the destination said of one object, and what it was given."""
 
     result: Result  # DELIVERED, REFUSED or HELD
     status: int | None = None
     reason: str = ""
+    sha256: str = ""  # of the data set as sent; where it was DELIVERED, with `syntax`
+    syntax: str = ""
+    file: str = ""  # beneath the destination's folder; with `file_sha256`
+    file_sha256: str = ""
 
 
 class Need(NamedTuple):

@@ -16,6 +16,7 @@ from uuid import uuid4
 from gateway.audit.events import Party
 from gateway.config.schema import Destination, DimseDestination, Peer
 from gateway.deliver.contract import Answer, Need
+from gateway.deliver.hashed import Hashed
 from gateway.dimse.client import Association, contexts_for
 from gateway.dimse.status import Disposition, meaning
 from gateway.model import Result
@@ -30,6 +31,7 @@ _RESULTS = {
     Disposition.RETRY: Result.REFUSED,
     Disposition.REFUSED: Result.HELD,
 }
+_CONVERTED = {syntax.EXPLICIT_LE: convert.to_explicit_le, syntax.IMPLICIT_LE: convert.to_implicit_le}
 
 
 class DimseCarrier:
@@ -81,10 +83,11 @@ class DimseSession:
         found = self._context_for(outgoing)
         if isinstance(found, Answer):
             return found
-        context, source = found
-        response = self._association.store(outgoing.identity.sop_class, outgoing.identity.sop_instance, context, source)
+        context, source, uid = found
+        sent = Hashed(source)
+        response = self._association.store(outgoing.identity.sop_class, outgoing.identity.sop_instance, context, sent)
         disposition, reason = meaning(response.status, self._to.warnings)
-        return Answer(_RESULTS[disposition], response.status, reason)
+        return Answer(_RESULTS[disposition], response.status, reason, sent.sha256(), uid)
 
     def close(self, *, orderly: bool = True) -> None:
         if orderly:
@@ -92,21 +95,20 @@ class DimseSession:
         else:
             self._association.abort()
 
-    def _context_for(self, outgoing: Outgoing) -> tuple[int, ByteSource] | Answer:
-        """The presentation context to use and the object in its syntax; or why there is none."""
+    def _context_for(self, outgoing: Outgoing) -> tuple[int, ByteSource, str] | Answer:
+        """The presentation context to use, the object in its syntax, and which that is; or why there is none."""
         accepted = self._association.accepted
         sop_class, own = outgoing.identity.sop_class, outgoing.syntax
         known = syntax.lookup(own)
         if self._to.uncompressed_only and not known.uncompressed:
             return Answer(Result.HELD, None, "needs-decompression")
         if (sop_class, own) in accepted:
-            return accepted[sop_class, own], outgoing.source
+            return accepted[sop_class, own], outgoing.source, own
         if known.uncompressed:
             try:
-                if (sop_class, syntax.EXPLICIT_LE) in accepted:
-                    return accepted[sop_class, syntax.EXPLICIT_LE], convert.to_explicit_le(outgoing.source, own)
-                if (sop_class, syntax.IMPLICIT_LE) in accepted:
-                    return accepted[sop_class, syntax.IMPLICIT_LE], convert.to_implicit_le(outgoing.source, own)
+                for uid, made in _CONVERTED.items():
+                    if (sop_class, uid) in accepted:
+                        return accepted[sop_class, uid], made(outgoing.source, own), uid
             except TransformError as error:
                 return Answer(Result.HELD, None, error.reason)
         elif any((sop_class, uid) in accepted for uid in (syntax.EXPLICIT_LE, syntax.IMPLICIT_LE)):

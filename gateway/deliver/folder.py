@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import hmac
 import os
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from uuid import uuid4
 
 from gateway.audit.events import Party
 from gateway.config.schema import FolderDestination
 from gateway.deliver.contract import Answer, Need
+from gateway.deliver.hashed import Hashed
 from gateway.errors import DestinationDown
+from gateway.folders import opaque
 from gateway.model import Result
 from gateway.pipeline import Outgoing
 from transforms.dataset import part10
@@ -61,17 +63,19 @@ class FolderSession:
 
     def send(self, outgoing: Outgoing) -> Answer:
         identity = outgoing.identity
-        place = self._folder.dir
-        if self._folder.layout == "study":
-            place = place / self._name("study", identity.study)
-        name = self._name("instance", outgoing.job.instance.stored.name) + ".dcm"
+        under = opaque(self._secret, "study", identity.study) if self._folder.layout == "study" else ""
+        place = self._folder.dir / under
+        name = opaque(self._secret, "instance", outgoing.job.instance.stored.name) + ".dcm"
         fresh = place / f".{name}.{uuid4().hex[:8]}"
         try:
             place.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "wb", buffering=0) as out:
-                out.write(part10.meta(identity.sop_class, identity.sop_instance, outgoing.syntax))
-                for chunk in chunks(outgoing.source):
+                head = part10.meta(identity.sop_class, identity.sop_instance, outgoing.syntax)
+                out.write(head)
+                sent, whole = Hashed(outgoing.source), hashlib.sha256(head)
+                for chunk in chunks(sent):
+                    whole.update(chunk)
                     view = memoryview(chunk)
                     while view:
                         view = view[out.write(view) :]
@@ -82,13 +86,11 @@ class FolderSession:
         except OSError as error:
             fresh.unlink(missing_ok=True)
             raise DestinationDown("folder-unavailable", os.strerror(error.errno or errno.EIO)) from error
-        return Answer(Result.DELIVERED)
+        file = str(PurePosixPath(under, name))
+        return Answer(Result.DELIVERED, None, "", sent.sha256(), outgoing.syntax, file, whole.hexdigest())
 
     def close(self, *, orderly: bool = True) -> None:
         return
-
-    def _name(self, domain: str, value: str) -> str:
-        return hmac.new(self._secret, f"{domain}\0{value}".encode(), hashlib.sha256).hexdigest()[:24]
 
 
 def _sync(folder: os.PathLike[str]) -> None:

@@ -19,6 +19,9 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
+from msgspec.structs import replace
+
+from gateway import __version__
 from gateway.audit.events import Party
 from gateway.deliver.contract import Answer, Carrier, Need, Session
 from gateway.errors import DestinationDown, HoldObject, WaitObject
@@ -187,6 +190,14 @@ def _outcome(job: Job, session: Session, outgoing: Outgoing, answer: Answer) -> 
         reason=answer.reason,
         sent_instance=outgoing.identity.sop_instance,
         sent_study=outgoing.identity.study,
+        sent_sha256=answer.sha256,
         steps=outgoing.steps,
         anonymized=outgoing.anonymized,
+        evidence=replace(
+            outgoing.evidence,
+            syntax=answer.syntax,
+            file=answer.file,
+            file_sha256=answer.file_sha256,
+            software=f"dicom-gateway {__version__}",
+        ),
     )

@@ -39,12 +39,12 @@ def utcnow() -> datetime:
 def pair_problems(pair: KeyPair, profile: TlsProfile, *, server: bool, clock: Clock = utcnow) -> list[str]:
     """What is wrong with a certificate chain and its key; `server`: whether it will answer or call."""
     problems: list[str] = []
-    chain = _certificates(pair.certificate, problems)
-    key = _private_key(pair.key, problems)
+    chain = certificates_of(pair.certificate, problems)
+    key = private_key_of(pair.key, problems)
     if not chain:
         return problems
     leaf = chain[0]
-    if key is not None and _spki(leaf.public_key()) != _spki(key.public_key()):
+    if key is not None and spki(leaf.public_key()) != spki(key.public_key()):
         problems.append(f"{pair.key}: key does not match certificate {pair.certificate}")
     for place, certificate in enumerate(chain):
         which = f"{pair.certificate}" if len(chain) == 1 else f"{pair.certificate} (certificate {place + 1})"
@@ -67,11 +67,11 @@ def pair_warnings(pair: KeyPair) -> list[str]:
 def trust_problems(file: Path, profile: TlsProfile, *, clock: Clock = utcnow) -> list[str]:
     """What is wrong with a file of trust anchors. An ended one among valid ones is harmless: OpenSSL skips it."""
     problems: list[str] = []
-    anchors = _certificates(file, problems)
+    anchors = certificates_of(file, problems)
     for place, anchor in enumerate(anchors):
         problems += [f"{file} (certificate {place + 1}): {text}" for text in _weak_key(anchor, profile)]
-    if anchors and all(_outside(anchor, clock()) for anchor in anchors):
-        problems.append(f"{file}: no certificate in it is valid now ({_outside(anchors[0], clock())[0]})")
+    if anchors and all(validity_faults(anchor, clock()) for anchor in anchors):
+        problems.append(f"{file}: no certificate in it is valid now ({validity_faults(anchors[0], clock())[0]})")
     return problems
 
 
@@ -99,14 +99,15 @@ def crl_problems(file: Path, *, clock: Clock = utcnow) -> list[str]:
 
 def certificate_problems(certificate: x509.Certificate, profile: TlsProfile, *, clock: Clock = utcnow) -> list[str]:
     """Validity and strength of one certificate that we show to peers."""
-    problems = _outside(certificate, clock()) + _weak_key(certificate, profile)
+    problems = validity_faults(certificate, clock()) + _weak_key(certificate, profile)
     algorithm = certificate.signature_hash_algorithm
     if algorithm is None or algorithm.name not in profile.hashes:
         problems.append(f"signed with {algorithm.name if algorithm else 'no known hash'}; SHA-256 or better is needed")
     return problems
 
 
-def _outside(certificate: x509.Certificate, now: datetime) -> list[str]:
+def validity_faults(certificate: x509.Certificate, now: datetime) -> list[str]:
+    """Why a certificate is not valid at a moment."""
     if certificate.not_valid_after_utc < now:
         return [f"expired on {certificate.not_valid_after_utc:%Y-%m-%d}"]
     if certificate.not_valid_before_utc > now:
@@ -138,7 +139,8 @@ def _read(file: Path, problems: list[str]) -> bytes | None:
         return None
 
 
-def _certificates(file: Path, problems: list[str]) -> list[x509.Certificate]:
+def certificates_of(file: Path, problems: list[str]) -> list[x509.Certificate]:
+    """The certificates of a PEM file; what is wrong with it goes into `problems`."""
     data = _read(file, problems)
     if data is None:
         return []
@@ -150,7 +152,8 @@ def _certificates(file: Path, problems: list[str]) -> list[x509.Certificate]:
     return found
 
 
-def _private_key(file: Path, problems: list[str]) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | None:
+def private_key_of(file: Path, problems: list[str]) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | None:
+    """The private key of a PEM file, or None and a problem."""
     data = _read(file, problems)
     if data is None:
         return None
@@ -168,7 +171,8 @@ def _private_key(file: Path, problems: list[str]) -> rsa.RSAPrivateKey | ec.Elli
     return key
 
 
-def _spki(key: object) -> bytes:
+def spki(key: object) -> bytes:
+    """A public key as DER, to compare two."""
     assert hasattr(key, "public_bytes")
     spki: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return spki

@@ -272,6 +272,7 @@ class Transaction:
             sent_sha256=outcome.sent_sha256,
             steps=",".join(outcome.steps),
             anonymized=int(outcome.anonymized),
+            evidence=_encode(outcome.evidence),
         )
 
     def states(self, instance: int) -> set[DeliveryState]:

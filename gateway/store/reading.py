@@ -32,6 +32,8 @@ class StatusRow(Struct, frozen=True):
     detail: str
     attempts: int
     next_try: float | None
+    sent_instance: str  # of what is delivered
+    sent_sha256: str
 
 
 class HeldRow(Struct, frozen=True):
@@ -77,7 +79,7 @@ class Reader:
         d, i = deliveries, instances
         query = (
             select(i.c.id, i.c.value, i.c.state, i.c.reason, d.c.destination, d.c.state, d.c.reason, d.c.detail,
-                   d.c.attempts, d.c.next_try)
+                   d.c.attempts, d.c.next_try, d.c.sent_instance, d.c.sent_sha256)
             .select_from(i.outerjoin(d, d.c.instance == i.c.id))
             .order_by(i.c.id.desc(), d.c.id)
             .limit(limit)
@@ -96,6 +98,8 @@ class Reader:
             detail,
             attempts,
             next_try,
+            sent_instance,
+            sent_sha256,
         ) in self._connection.execute(query):
             instance = _value.decode(value)
             rows.append(
@@ -110,6 +114,8 @@ class Reader:
                     detail or "",
                     attempts or 0,
                     next_try if state == DeliveryState.WAITING else None,
+                    sent_instance or "",
+                    sent_sha256 or "",
                 )
             )
         return rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
 
-VERSION = 3
+VERSION = 4
 metadata = MetaData()
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
 
@@ -55,6 +55,7 @@ deliveries = Table(
     Column("sent_sha256", String(64), nullable=False, default=""),
     Column("steps", String, nullable=False, default=""),
     Column("anonymized", Integer, nullable=False, default=0),
+    Column("evidence", LargeBinary, nullable=False, default=b""),  # gateway.model.Evidence of what is delivered
     Column("updated", Float, nullable=False),
     Index("deliveries_oldest", "destination", "state", "id", "next_try", "study"),
     Index("deliveries_due", "destination", "state", "next_try"),

@@ -50,14 +50,16 @@ class FileSource:
     """A ByteSource over a part of a file that no longer changes. Close it, or use it as a context manager.
 
     Its beginning is read once: it holds an image's whole header, which every step reads in many small pieces.
+    `sha256` is that of its bytes, where it is known already.
     """
 
-    __slots__ = ("_descriptor", "_head", "_start", "size")
+    __slots__ = ("_descriptor", "_head", "_start", "sha256", "size")
 
-    def __init__(self, descriptor: int, start: int, size: int) -> None:
+    def __init__(self, descriptor: int, start: int, size: int, sha256: str = "") -> None:
         self._descriptor = descriptor
         self._head: bytes | None = None
         self._start = start
+        self.sha256 = sha256
         self.size = size
 
     def pread(self, offset: int, length: int) -> bytes:
@@ -209,7 +211,7 @@ class Spool:
         if os.fstat(descriptor).st_size != stored.offset + stored.size:
             os.close(descriptor)
             raise HoldObject("spool-damaged", "a spooled file does not have the size it was stored with")
-        return FileSource(descriptor, stored.offset, stored.size)
+        return FileSource(descriptor, stored.offset, stored.size, stored.sha256)
 
     def has(self, stored: Stored) -> bool:
         """Whether the file is in its place, with its size. The writer asks before it promises anything."""

@@ -88,6 +88,17 @@ def test_delivered_means_it_is_there_byte_for_byte(stage: Stage) -> None:
     assert sorted(stage.arrived()) == sorted(each.job.instance.stored.sha256 for each in sent)
 
 
+def test_the_answer_names_what_was_sent(stage: Stage, tmp_path: Path) -> None:
+    """The hash of the data set that arrived; in a folder also the file and its hash."""
+    session = stage.carrier.open(NEEDS)
+    answer = session.send(outgoing())
+    session.close()
+    assert [answer.sha256] == stage.arrived()
+    assert answer.syntax == syntax.EXPLICIT_LE
+    if answer.file:
+        assert hashlib.sha256((tmp_path / "out" / answer.file).read_bytes()).hexdigest() == answer.file_sha256
+
+
 def test_the_same_object_again_is_no_second_object(stage: Stage) -> None:
     for _ in range(2):
         session = stage.carrier.open(NEEDS)
@@ -142,10 +153,12 @@ def test_a_peer_that_takes_only_implicit_gets_implicit() -> None:
     carrier = DimseCarrier(Destination(dimse=block, unsafe_plaintext="a test"), {}, None)
     session = carrier.open(NEEDS)
     each = outgoing(3)
-    assert session.send(each).result is Result.DELIVERED
+    answer = session.send(each)
+    assert answer.result is Result.DELIVERED
     session.close()
     (uid,) = sink.datasets
-    assert sink.syntaxes[uid] == syntax.IMPLICIT_LE
+    assert sink.syntaxes[uid] == answer.syntax == syntax.IMPLICIT_LE
+    assert answer.sha256 == hashlib.sha256(sink.datasets[uid]).hexdigest() != each.job.instance.stored.sha256
     raw = sink.datasets[uid]
     back = b"".join(chunks(convert.to_explicit_le(BytesSource(raw), syntax.IMPLICIT_LE)))
     assert back == each.source.pread(0, each.source.size)

@@ -51,6 +51,7 @@ ORDINARY = [
     events.ObjectReleased(**OBJECT, patient_id="", route="r", destination="d", user="mta"),
     events.ObjectDropped(**OBJECT, patient_id="P"),
     events.ObjectDiscarded(**OBJECT, patient_id="P", user="mta"),
+    events.ManifestMade(when=1.0, study="1.2.3", destination="archive", objects=2, sha256="ab", user="mta"),
 ]
 EXPORTS = [events.Exported(when=1.0, destination=Party("", "file:///landing"), study=study) for study in STUDIES]
 HOSTILE = ["", " ", "\x1b[2J\r\n\t", "\u202e\u2066", "\x00\ud800\uffff", "1.2.03", "1..2", '"><x/>]]>&#0;', "x" * 5000]

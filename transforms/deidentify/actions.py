@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from transforms.dataset.elements import LONG_VRS, PIXEL_DATA, UNDEFINED, header_bytes
-from transforms.deidentify import dummies, private, rules
+from transforms.deidentify import binary, dummies, private, rules
 from transforms.deidentify.cleaning import Cleaning
 from transforms.deidentify.content import Verdict
 from transforms.deidentify.content_values import TEXT
@@ -24,16 +24,14 @@ from transforms.deidentify.context import Context
 from transforms.deidentify.edit import Edit
 from transforms.deidentify.fitting import fits, is_bulk, longest
 from transforms.deidentify.pixels import native_length
-from transforms.deidentify.profile import NOTED, ActionTable, Level
+from transforms.deidentify.profile import HL7_INSTANCE, NOTED, PATIENT_NAME, ActionTable, Level
 from transforms.deidentify.rules import Action, Rule, allowed_vrs
 from transforms.deidentify.uids import replaced
 from transforms.dictionary import keyword_for_tag
 from transforms.errors import TransformError
 from transforms.source import ByteSource
 
-PATIENT_NAME: Final = 0x00100010
 PATIENT_ID: Final = 0x00100020
-HL7_INSTANCE: Final = 0x0040E001
 MIME_TYPE: Final = 0x00420012
 ENCAPSULATED_LENGTH: Final = 0x00420015
 _FLOATS: Final = (0x7FE00008, 0x7FE00009)
@@ -43,8 +41,9 @@ REFERENCED: Final = 0x00081155  # Referenced SOP Instance UID
 NOTHING_LEFT: Final = "none of its items is left"
 _CLEANED_BYTES: Final = 1 << 20  # of one value; longer text is removed
 _NEVER_EMPTY: Final = frozenset({TEXT, rules.CODE_MEANING, rules.GRAPHIC_TEXT})  # type 1 wherever they stand
-_NOTED_BYTES: Final = 1 << 12  # of one value; identifiers are shorter
-_BEFORE: Final = (0x00120062, 0x00280303)  # the marker blocks stand where these tags belong
+NOTED_BYTES: Final = 1 << 12  # of one value; identifiers are shorter
+REMOVED: Final = 0x00120062  # Patient Identity Removed
+TEMPORAL: Final = 0x00280303  # Longitudinal Temporal Information Modified
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,7 @@ class Actions:
     """The state of one walk. walk.Walk adds how to get from one element to the next."""
 
     __slots__ = (
+        "before",
         "blocks",
         "by_position",
         "charset",
@@ -75,13 +75,16 @@ class Actions:
         "encapsulated",
         "ends",
         "explicit",
+        "given",
         "loosened",
+        "marked",
         "noted",
         "overlays",
         "path",
         "places",
         "references",
         "size",
+        "sizes",
         "sop_class",
         "source",
         "stop",
@@ -102,6 +105,7 @@ class Actions:
         explicit: bool,
         encapsulated: bool,
         trace: bool,
+        marked: tuple[int, ...] = (),
     ) -> None:
         self.source = source
         self.size = source.size
@@ -114,7 +118,9 @@ class Actions:
         self.edit = Edit()
         self.noted: dict[int, bytes] = {}
         self.places: dict[int, int] = {}  # tags whose value the engine writes at the end -> place in the plan
-        self.stop = (_BEFORE[0] << 4) - 1
+        self.marked = marked  # what the engine writes anew because of what ran before the walk
+        self.before = tuple(sorted((REMOVED, *marked, TEMPORAL)))  # the marker blocks stand where these tags belong
+        self.stop = (REMOVED << 4) - 1
         self.loosened: set[str] = set()  # overrides that let something through
         self.overlays: dict[int, int] = {}  # group -> bit position of an overlay that may lie in the pixels
         self.charset: tuple[str, ...] = ()  # Specific Character Set of the data set or item
@@ -125,6 +131,8 @@ class Actions:
         self.emptied = False  # a content sequence has just lost all its items
         self.ends: dict[int, int] = {}  # where items without a length end, once found (content_items.py)
         self.by_position: bool | None = None  # whether content items may be named by position; None: not looked yet
+        self.given: bytes | None = None  # the encapsulated document as it was cleaned before the walk
+        self.sizes: dict[int, int] = {}  # of the waveform that is walked (binary.SIZES)
         self.tracing = trace
         self.trace: list[Traced] = []
         self.path: list[str] = []
@@ -151,10 +159,10 @@ class Actions:
 
     def markers(self, at: int, tag: int) -> None:
         """Reserve the places of the marker blocks before the first top-level element that stands behind them."""
-        for before in _BEFORE:
+        for number, before in enumerate(self.before, 1):
             if tag >= before and before not in self.places:
                 self.places[before] = self.edit.reserve(at)
-                self.stop = (_BEFORE[1] << 4) - 1 if before == _BEFORE[0] else _NEVER
+                self.stop = (self.before[number] << 4) - 1 if number < len(self.before) else _NEVER
 
     def element(self, level: Level, tag: int, vr: bytes, start: int, header: int, length: int, depth: int) -> int:
         """Do to one element what the rule of its level says; returns the offset after it."""
@@ -163,13 +171,17 @@ class Actions:
             rule = self.verdict.rules[tag]
         at = start + header
         undefined = length == UNDEFINED
-        if tag == CHARSET and length <= _NOTED_BYTES:
+        if tag == CHARSET and length <= NOTED_BYTES:
             self.charset = tuple(self.value(at, length).decode("ascii", "replace").strip("\0 ").split("\\"))
         if depth == 0:
-            if tag in NOTED and not undefined and length <= _NOTED_BYTES:
+            if tag in NOTED and not undefined and length <= NOTED_BYTES:
                 self.noted[tag] = self.value(at, length)
             elif tag >> 24 == 0x60:
                 self._overlay(tag, at, length)
+            elif tag in self.marked:
+                rule = rules.MARKER
+        elif tag in binary.SIZES and length in (2, 4):
+            self.sizes[tag] = int.from_bytes(self.value(at, length), "little")
         if rule.looser:
             self.loosened.add(rule.source)
         if self.tracing:
@@ -188,7 +200,7 @@ class Actions:
     def _act(self, rule: Rule, tag: int, vr: bytes, start: int, at: int, length: int, depth: int) -> tuple[int, Rule]:
         """The rule's action; returns the offset after the element and the rule that was carried out in the end."""
         explicit = vr != b""
-        if tag == REFERENCED and 0 < length <= _NOTED_BYTES and rule.action is not Action.REMOVE:
+        if tag == REFERENCED and 0 < length <= NOTED_BYTES and rule.action is not Action.REMOVE:
             old = self.value(at, length)
             self.references.add((self.uid(old) or old).strip(b"\0 ").decode("ascii", "replace"))
         if tag >> 16 & 1 and self.blocks is not None:
@@ -215,12 +227,14 @@ class Actions:
             self.edit.drop(start, after)
             self.places[tag] = self.edit.reserve(after)
             return after, rule
+        if rule.how in binary.HOWS:
+            return after, binary.cleaned(self, rule, tag, vr, start, at, length, after)
         if rule.action is Action.CLEAN:
             return after, self._clean(rule, tag, vr, start, at, length, after)
         if rule.action is Action.EMPTY:
-            self._write(tag, vr, start, after, b"")
+            self.write(tag, vr, start, after, b"")
         elif rule.action is Action.DUMMY and "UI" not in allowed_vrs(tag):
-            self._write(tag, vr, start, after, self._dummy(tag, vr, at, length))
+            self.write(tag, vr, start, after, self._dummy(tag, vr, at, length))
         else:
             return self._uid(rule, tag, vr, start, at, length, after)
         return after, rule
@@ -236,10 +250,10 @@ class Actions:
         row = self.table.rules.rows.get(tag)
         needed = tag in _NEVER_EMPTY or (row is not None and "D" in row.action)
         if fresh is None or (not fresh and needed and old.strip(b" \0")):
-            self._write(tag, vr, start, after, self._dummy(tag, vr, at, length))
+            self.write(tag, vr, start, after, self._dummy(tag, vr, at, length))
             return Rule(Action.DUMMY, rule.source, "nothing is left of it" if fresh == b"" else "cannot be cleaned")
         if fresh != old:
-            self._write(tag, vr, start, after, fresh)
+            self.write(tag, vr, start, after, fresh)
         return rule
 
     def _keep(self, rule: Rule, tag: int, vr: bytes, start: int, at: int, length: int, depth: int) -> tuple[int, Rule]:
@@ -269,9 +283,8 @@ class Actions:
         sent = vr.decode("ascii")
         if not undefined and (not explicit or sent in allowed_vrs(tag)):
             if tag == ENCAPSULATED_LENGTH and dummies.ENCAPSULATED_DOCUMENT in self.places and depth == 0:
-                fresh = dummies.document_length(self.noted.get(MIME_TYPE, b""))
-                self._write(tag, vr, start, after, fresh.to_bytes(4, "little"))
-                return after, Rule(Action.DUMMY, rule.source, "the length of the dummy document")
+                self.write(tag, vr, start, after, len(self.document()).to_bytes(4, "little"))
+                return after, Rule(Action.DUMMY, rule.source, "the length of the document that stands there")
             return after, rule
         if not undefined and length <= longest(tag) and fits(tag, sent, self.value(at, length)):
             return after, rule
@@ -303,12 +316,12 @@ class Actions:
         return rule
 
     def _uid(self, rule: Rule, tag: int, vr: bytes, start: int, at: int, length: int, after: int) -> tuple[int, Rule]:
-        if length == UNDEFINED or vr == b"SQ" or length > _NOTED_BYTES * 64:
+        if length == UNDEFINED or vr == b"SQ" or length > NOTED_BYTES * 64:
             self.edit.drop(start, after)
             return after, rules.MISMATCH
         fresh = replaced(self.value(at, length), self.uids)
         if fresh is not None:
-            self._write(tag, vr, start, after, fresh)
+            self.write(tag, vr, start, after, fresh)
             return after, rule
         return after, Rule(Action.KEEP, rule.source, "a registered UID")
 
@@ -320,16 +333,22 @@ class Actions:
         """The value that stands for a non-empty one."""
         if self.is_sequence(tag):
             return dummies.dummy_items(tag, self.sop_class, vr != b"")
-        if self.verdict is not None and self.verdict.identifier and tag == TEXT and 0 < length <= _NOTED_BYTES:
+        if self.verdict is not None and self.verdict.identifier and tag == TEXT and 0 < length <= NOTED_BYTES:
             value = self.value(at, length).strip(b" \0")
             return self.context.pseudonym(self.verdict.identifier, value).encode("ascii")
-        if tag in dummies.IDENTIFIERS and 0 < length <= _NOTED_BYTES:
+        if tag in dummies.IDENTIFIERS and 0 < length <= NOTED_BYTES:
             value = self.value(at, length).strip(b" \0")
             return self.context.pseudonym(dummies.IDENTIFIERS[tag], value).encode("ascii")
         if tag == HL7_INSTANCE:
-            fresh = self.uids(self.value(at, min(length, _NOTED_BYTES)).strip(b" \0"))
+            fresh = self.uids(self.value(at, min(length, NOTED_BYTES)).strip(b" \0"))
             return fresh + b" " * (len(fresh) & 1)
         return dummies.BY_TAG.get(tag) or dummies.BY_VR[self._vr(tag, vr)]
+
+    def document(self) -> bytes:
+        """What stands for the encapsulated document, not padded: the cleaned one, or the smallest of its kind."""
+        if self.given is not None:
+            return self.given
+        return dummies.document(dummies.mime_type(self.noted.get(MIME_TYPE, b""), self.sop_class))
 
     def _vr(self, tag: int, vr: bytes) -> str:
         """The VR to write: the sender's where the dictionary allows it, else the dictionary's first."""
@@ -337,7 +356,7 @@ class Actions:
         sent = vr.decode("ascii")
         return sent if sent in allowed else allowed[0] if allowed else "UN"
 
-    def _write(self, tag: int, vr: bytes, start: int, after: int, value: bytes) -> None:
+    def write(self, tag: int, vr: bytes, start: int, after: int, value: bytes) -> None:
         """Replace a whole element."""
         right = self._vr(tag, vr)
         if len(value) > 0xFFFE and right.encode() not in LONG_VRS:

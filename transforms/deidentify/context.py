@@ -58,6 +58,10 @@ class Context:
         digest = hmac.digest(self._derived(b"dates"), pseudonym.encode(), "sha256")
         return -1 - int.from_bytes(digest[:16], "big") % _LONGEST_SHIFT
 
+    def receipt(self, sha256: str) -> str:
+        """64 hex digits that stand for an original's SHA-256: only who has key and original can tell that they fit."""
+        return hmac.digest(self._derived(b"receipt"), sha256.encode(), "sha256").hex()
+
     def _derived(self, label: bytes) -> bytes:
         return hmac.digest(self._key, label, "sha256")
 
@@ -76,6 +80,11 @@ class UidMap:
         """What is asked for from now on, until the next call: old -> new. For one thread; it identifies objects."""
         self._heard = {}
         return self._heard
+
+    @property
+    def hears(self) -> bool:
+        """Whether anybody wants to know of each."""
+        return self._heard is not None
 
     def __call__(self, uid: bytes) -> bytes:
         """The replacement of one UID, unpadded. The value need not be a valid UID; the result is."""

@@ -49,6 +49,7 @@ IDENTIFIERS: Final[dict[int, str]] = {
     0x00120042: "reading",
     0x00400512: "container",
     0x00400551: "specimen",
+    0x00687005: "uri",
 }
 
 _MPPS: Final = "1.2.840.10008.3.1.2.3.3"
@@ -139,14 +140,21 @@ _PDF: Final = (
 )
 _CDA: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n<ClinicalDocument xmlns="urn:hl7-org:v3"/>\n'
 ENCAPSULATED_DOCUMENT: Final = 0x00420011
-# MIME Type of Encapsulated Document (0042,0012) -> the smallest file of that kind
+# MIME Type of Encapsulated Document (0042,0012), in lower case -> the smallest file of that kind
 DOCUMENTS: Final[dict[bytes, bytes]] = {
     b"application/pdf": _PDF,
-    b"text/XML": _CDA,
     b"text/xml": _CDA,
     b"model/stl": bytes(84),  # binary STL: 80 bytes of header, no triangles
     b"model/obj": b"# anonymized\n",
     b"model/mtl": b"# anonymized\n",
+}
+# What the IODs of encapsulated documents ask for (PS3.3 A.45, A.85, A.104, A.105)
+BY_CLASS: Final[dict[str, bytes]] = {
+    "1.2.840.10008.5.1.4.1.1.104.1": b"application/pdf",
+    "1.2.840.10008.5.1.4.1.1.104.2": b"text/XML",
+    "1.2.840.10008.5.1.4.1.1.104.3": b"model/stl",
+    "1.2.840.10008.5.1.4.1.1.104.4": b"model/obj",
+    "1.2.840.10008.5.1.4.1.1.104.5": b"model/mtl",
 }
 
 
@@ -174,12 +182,12 @@ def dummy_items(tag: int, sop_class: str, explicit: bool) -> bytes:
     return items(ITEMS.get(tag, ()), explicit)
 
 
+def mime_type(raw: bytes, sop_class: str) -> bytes:
+    """The MIME type to write: what was said where DICOM knows it, else that of the SOP class."""
+    said = raw.strip(b" \0")
+    return said if said.lower() in DOCUMENTS else BY_CLASS.get(sop_class, b"application/octet-stream")
+
+
 def document(mime: bytes) -> bytes:
-    """The value that replaces an encapsulated document of this MIME type, padded."""
-    found = DOCUMENTS.get(mime.strip(b" \0"), b"\0\0")
-    return found + b"\0" * (len(found) & 1)
-
-
-def document_length(mime: bytes) -> int:
-    """Its length without padding: Encapsulated Document Length (0042,0015)."""
-    return len(DOCUMENTS.get(mime.strip(b" \0"), b"\0\0"))
+    """The value that replaces an encapsulated document of this MIME type (of `mime_type`), not padded."""
+    return DOCUMENTS.get(mime.lower(), b"\0\0")

@@ -2,10 +2,11 @@
 
 * `deidentify` gives a plan only when the walk has come to the end of the object without an error; there is nothing
   to clean up otherwise, and nothing of a half-made object exists.
-* Markers and method codes (PS3.15 E.1.1, CID 7050) say what ran on this object, not what was configured.
+* Markers and method codes (PS3.15 E.1.1, CID 7050) say what ran on this object, not what was configured. What ran
+  before the walk (options.OUTSIDE) is told in `ran`; what is chosen and not told is not claimed.
 * Marks of an earlier de-identification are replaced by ours: we cannot vouch for another's.
-* The caller has framed the bytes (transforms/dataset/framing.py), converted them to little endian and inflated them,
-  and writes preamble and File Meta anew (transforms/dataset/part10.py).
+* The caller has converted the bytes to little endian and inflated them, and writes preamble and File Meta anew
+  (transforms/dataset/part10.py).
 
 Reasons it adds: syntax-not-walkable, missing-sop-class, private-sop-class, unknown-sop-class, missing-sop-instance,
 overlay-in-pixels; and those of patient.py.
@@ -17,15 +18,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+from transforms.dataset import framing
 from transforms.dataset import syntax as syntaxes
 from transforms.dataset.elements import dictionary_vr
+from transforms.dataset.index import Entry, Index
 from transforms.deidentify import dummies
-from transforms.deidentify.actions import MIME_TYPE, PATIENT_ID, PATIENT_NAME, Traced
+from transforms.deidentify.actions import NOTED_BYTES, PATIENT_ID, REMOVED, TEMPORAL, Traced
 from transforms.deidentify.cleaning import Cleaning
 from transforms.deidentify.context import Context
-from transforms.deidentify.options import FULL_DATES, OPTIONS
+from transforms.deidentify.options import ALL, FULL_DATES, MARKS, OUTSIDE
 from transforms.deidentify.patient import CHARSET, ISSUER, Pseudonym, chosen, patient_of
-from transforms.deidentify.profile import ActionTable
+from transforms.deidentify.profile import PATIENT_NAME, ActionTable
 from transforms.deidentify.rules import Action
 from transforms.deidentify.text import cleaner_for, identities
 from transforms.deidentify.uids import STORAGE_CLASSES
@@ -36,7 +39,7 @@ from transforms.source import ByteSource, EditPlan
 __all__ = ["Context", "Deidentified", "Pseudonym", "Traced", "deidentify"]
 
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
-_REMOVED, _METHOD, _METHOD_CODES, _TEMPORAL = 0x00120062, 0x00120063, 0x00120064, 0x00280303
+_METHOD, _METHOD_CODES = 0x00120063, 0x00120064
 _DICOM_ROOT: Final = "1.2.840.10008."
 _PADDING: Final = b"\0 "
 _EARLY: Final = frozenset({CHARSET, _SOP_CLASS, PATIENT_ID, ISSUER})  # what cleaning hangs on
@@ -64,26 +67,39 @@ def deidentify(
     table: ActionTable,
     context: Context,
     *,
+    index: Index | None = None,
     patient: Pseudonym | None = None,
+    ran: frozenset[str] = frozenset(),
+    document: bytes | None = None,
     trace: bool = False,
 ) -> Deidentified:
-    """De-identify one framed data set in a little-endian syntax. `trace` tells of every element and costs more.
+    """De-identify one data set in a little-endian syntax. `trace` tells of every element and costs more.
 
-    `patient` is written to Patient ID and Patient's Name; without it, what the key makes.
+    `index` is what framing has found in this source; without it, it is framed here.
+    `patient` is written to Patient ID and Patient's Name; without it, what the key makes. `ran` names the options of
+    options.OUTSIDE whose steps came to their end on this very object. `document` is its encapsulated document as it was
+    cleaned; without it the smallest of its kind stands there.
 
     Raises TransformError (this module's reasons and those of actions.py), BadFraming or BudgetExceeded.
     """
     syntax = syntaxes.lookup(syntax_uid)
     if not syntax.little_endian or syntax.deflated:
         raise TransformError("syntax-not-walkable", syntax.name)
-    walk = Walk(source, table, context, "", explicit=syntax.explicit, encapsulated=syntax.encapsulated, trace=trace)
-    walk.open()
-    early = walk.ahead(_EARLY if table.cleans else frozenset({_SOP_CLASS}))
+    options = tuple(name for name in table.options if name not in OUTSIDE or name in ran)
+    marked = tuple(MARKS[name] for name in options if name in MARKS)
+    walk = Walk(
+        source, table, context, "",
+        explicit=syntax.explicit, encapsulated=syntax.encapsulated, trace=trace, marked=marked,
+    )  # fmt: skip
+    walk.given = document
+    index = index or framing.check(source, syntax_uid)
+    walk.open(index)
+    early = {tag: walk.value(entry[2], entry[3]) for tag in _EARLY if (entry := _short(index, tag))}
     walk.sop_class = _storage_class(early.get(_SOP_CLASS, b""))
     pseudonym = ""
     if table.cleans:
         pseudonym = chosen(patient_of(early), context, patient)
-        cleaner = cleaner_for(identities(source, walk.explicit)) if table.cleans_text else None
+        cleaner = cleaner_for(identities(source, index)) if table.cleans_text else None
         walk.cleaning = Cleaning(context, context.shift(pseudonym), cleaner)
     walk.run()
     if any(walk.overlays.values()):
@@ -95,14 +111,16 @@ def deidentify(
     pseudonym = pseudonym or chosen(patient_of(noted), context, patient)
     _fill(walk, pseudonym)
     # With site exceptions that let something through, neither profile nor options were applied as the standard has them
-    applied = () if walk.loosened else _applied(table)
+    applied = () if walk.loosened else _applied(table, options)
     edit = walk.edit
     walk.markers(source.size, 0xFFFFFFFF)  # what did not find its place before stands at the end
     edit.fill(
-        walk.places[_REMOVED],
+        walk.places[REMOVED],
         _identity_removed(table.profile.name, table.profile.edition, applied, len(walk.loosened), walk.explicit),
     )
-    edit.fill(walk.places[_TEMPORAL], _temporal(walk))
+    edit.fill(walk.places[TEMPORAL], _temporal(walk))
+    for tag in marked:
+        edit.fill(walk.places[tag], dummies.element(tag, "CS", b"NO", walk.explicit))
     return Deidentified(
         plan=EditPlan(source, edit.finish(source.size)),
         sop_class=walk.sop_class,
@@ -110,11 +128,17 @@ def deidentify(
         study=_fresh(walk, _STUDY),
         series=_fresh(walk, _SERIES),
         patient_id=pseudonym,
-        steps=(f"deidentify:{'+'.join((table.profile.name, *table.options))}",),
+        steps=(f"deidentify:{'+'.join((table.profile.name, *options))}",),
         codes=tuple(value for value, _ in applied),
         references=frozenset(walk.references),
         elements=tuple(walk.trace),
     )
+
+
+def _short(index: Index, tag: int) -> Entry | None:
+    """Where a value lies that is short enough to be what its tag says."""
+    entry = index.entries.get(tag)
+    return entry if entry is not None and 0 <= entry[3] <= NOTED_BYTES else None
 
 
 def _storage_class(raw: bytes) -> str:
@@ -145,14 +169,14 @@ def _fill(walk: Walk, patient: str) -> None:
             raw = patient.encode("ascii")
             edit.fill(places[tag], dummies.element(tag, vr, raw + b" " * (len(raw) & 1), explicit))
     if dummies.ENCAPSULATED_DOCUMENT in places:
-        document = dummies.document(walk.noted.get(MIME_TYPE, b""))
         tag = dummies.ENCAPSULATED_DOCUMENT
-        edit.fill(places[tag], dummies.element(tag, "OB", document, explicit))
+        document = walk.document()
+        edit.fill(places[tag], dummies.element(tag, "OB", document + b"\0" * (len(document) & 1), explicit))
 
 
-def _applied(table: ActionTable) -> tuple[tuple[str, str], ...]:
+def _applied(table: ActionTable, options: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Code and meaning (CID 7050) of the profile and of each option, as E.1.1 asks for."""
-    return ((table.profile.code, table.profile.meaning), *(OPTIONS[name][:2] for name in table.options))
+    return ((table.profile.code, table.profile.meaning), *(ALL[name][:2] for name in options))
 
 
 @lru_cache(maxsize=64)
@@ -164,7 +188,7 @@ def _identity_removed(
     if exceptions:
         method += f", {exceptions} site exceptions"
     raw = method.encode("ascii")
-    out = dummies.element(_REMOVED, "CS", b"YES ", explicit)
+    out = dummies.element(REMOVED, "CS", b"YES ", explicit)
     out += dummies.element(_METHOD, "LO", raw + b" " * (len(raw) & 1), explicit)
     if applied:
         items = dummies.items(tuple(dummies.code(value, "DCM", meaning) for value, meaning in applied), explicit)
@@ -184,4 +208,4 @@ def _temporal(walk: Walk) -> bytes:
         word = b"UNMODIFIED"
     elif walk.table.shifts:
         word = b"MODIFIED"
-    return dummies.element(_TEMPORAL, "CS", word, walk.explicit)
+    return dummies.element(TEMPORAL, "CS", word, walk.explicit)

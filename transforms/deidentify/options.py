@@ -5,6 +5,8 @@
 * How is cleaned follows from the option: dates are shifted, text loses known identities, AE titles become pseudonyms,
   content trees and graphics are walked by rules of their own.
 * What cannot be cleaned (a byte string, an element PS3.6 does not know) is treated as the Basic Profile says.
+* What the options OUTSIDE ask for is done before the walk, by a step of the shell. The walk is told what ran, and only
+  that is claimed (engine.py).
 
 It knows columns and rows; rules.py puts them in order with everything else.
 """
@@ -28,6 +30,9 @@ class How(StrEnum):
     AGE = "age"  # ages above 89 are told as 90
     CONTENT = "content"  # content items by Table E.3.4-1
     GRAPHICS = "graphics"  # text objects are cleaned, shapes stay
+    COLORS = "colors"  # an ICC profile keeps its numbers
+    MIME = "mime"  # a MIME type stays where it is a known one
+    SAMPLES = "samples"  # waveform data is cut to the length its channels have
 
 
 class Option(NamedTuple):
@@ -54,7 +59,16 @@ OPTIONS: Final[dict[str, Option]] = {
     SAFE_PRIVATE: Option("113111", "Retain Safe Private Option"),
     "retain-institution-identity": Option("113112", "Retain Institution Identity Option"),
 }
-LATER: Final = ("clean-pixel-data", "clean-recognizable-visual-features")
+PIXELS: Final = "clean-pixel-data"
+VISUAL_FEATURES: Final = "clean-recognizable-visual-features"
+OUTSIDE: Final[dict[str, Option]] = {
+    PIXELS: Option("113101", "Clean Pixel Data Option"),
+    VISUAL_FEATURES: Option("113102", "Clean Recognizable Visual Features Option"),
+}
+ALL: Final = {**OUTSIDE, **OPTIONS}  # in the order of CID 7050
+# What each says of its pixels once it ran (PS3.15 E.3.1, E.3.2): the attribute that then holds NO
+MARKS: Final = {PIXELS: 0x00280301, VISUAL_FEATURES: 0x00280302}
+LATER: Final = (PIXELS, VISUAL_FEATURES)  # the steps are not built yet
 _TEXT_VRS: Final = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _FITS: Final[dict[How, frozenset[str]]] = {
     How.TEXT: _TEXT_VRS | {"SQ"},
@@ -82,11 +96,11 @@ def chosen(profile: Profile, names: Iterable[str]) -> tuple[str, ...]:
     for name in sorted(found):
         if name in LATER:
             raise TransformError("option-unsupported", f"{name!r} is not supported by this version")
-        if name not in OPTIONS or name not in profile.options:
-            raise TransformError("option-unknown", f"{name!r}; there are: {', '.join(OPTIONS)}")
+        if name not in OUTSIDE and (name not in OPTIONS or name not in profile.options):
+            raise TransformError("option-unknown", f"{name!r}; there are: {', '.join(ALL)}")
     if {FULL_DATES, MODIFIED_DATES} <= found:
         raise TransformError("options-contradict", f"{FULL_DATES} and {MODIFIED_DATES} cannot both be true")
-    return tuple(name for name in OPTIONS if name in found)
+    return tuple(name for name in ALL if name in found)
 
 
 def cell(letters: dict[str, str], vr: str, tag: int) -> Cell | None:

@@ -17,20 +17,25 @@ from struct import Struct
 from typing import Any, Final, Protocol
 
 from profiles.confidentiality import load, names, nested_types, top_level_types
-from transforms.dataset.elements import LONG_VRS, dictionary_vr
+from transforms.dataset.elements import LONG_VRS, SHORT_VRS, dictionary_vr
 from transforms.deidentify import options as chosen
+from transforms.deidentify.binary import SIZES, WAVEFORM_SEQUENCE
 from transforms.deidentify.content import CONTENT, content_rules, is_content
 from transforms.deidentify.content_values import TAGS as VALUE_TAGS
-from transforms.deidentify.dummies import ITEMS
+from transforms.deidentify.dummies import ENCAPSULATED_DOCUMENT, ITEMS
 from transforms.deidentify.options import How
 from transforms.deidentify.rules import MARKER, Action, Rule, Rules, allowed_vrs
 from transforms.dictionary import DicomDictionary, keyword_for_tag, tag_for_keyword
 from transforms.errors import TransformError
 
-GENERATION: Final = 1  # raised when the code leaves other content under an unchanged profile: new UIDs (context.py)
+GENERATION: Final = 2  # raised when the code leaves other content under an unchanged profile: new UIDs (context.py)
+
+# What is done with an encapsulated document: the dummy of Table E.1-1; cleaned, else the dummy or a hold; a hold
+REMOVE, CLEAN, CLEAN_OR_HOLD, HOLD = DOCUMENTS = ("remove", "clean", "clean-or-hold", "hold")
+CLEANING: Final = frozenset({CLEAN, CLEAN_OR_HOLD})
 
 # Codes of the walk, in the low four bits of an entry; the tag is above them
-KEEP_SHORT, KEEP_LONG, DROP_SHORT, DROP_LONG, LOOK = range(5)
+KEEP_SHORT, KEEP_LONG, DROP_SHORT, DROP_LONG, LOOK, NOTE, ALIKE, ALIKE_ITEMS = range(8)
 
 # Top-level values the engine needs, whatever is done with them
 NOTED: Final[frozenset[int]] = frozenset(
@@ -47,6 +52,7 @@ _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 # Without these an object is not itself: an override may not touch them
 _ESSENTIAL: Final = frozenset({0x00080005, 0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00100020}) | MARKERS
 _DOCUMENT_LENGTH: Final = 0x00420015  # follows from the dummy document
+_MARKED: Final = frozenset(chosen.MARKS.values())
 _VERBS: Final = {
     "keep": Action.KEEP,
     "remove": Action.REMOVE,
@@ -57,7 +63,14 @@ _VERBS: Final = {
 }
 _CHARSET: Final = 0x00080005
 _REFERENCED: Final = 0x00081155  # Referenced SOP Instance UID: told of (engine.Deidentified.references)
+PATIENT_NAME: Final = 0x00100010
+HL7_INSTANCE: Final = 0x0040E001
+# What becomes of them hangs on more than their own bytes, or is told elsewhere
+_UNLIKE: Final = (
+    NOTED | MARKERS | _MARKED | {_DOCUMENT_LENGTH, _REFERENCED, PATIENT_NAME, HL7_INSTANCE, ENCAPSULATED_DOCUMENT}
+)
 _KEY: Final = Struct("<HH")
+_IMPLICIT: Final = dict.fromkeys((NOTE, ALIKE, ALIKE_ITEMS), LOOK) | {KEEP_SHORT: KEEP_LONG, DROP_SHORT: DROP_LONG}
 
 
 class Override(Protocol):
@@ -113,12 +126,13 @@ class ActionTable:
     """A compiled profile. Safe to share between threads; levels are made when first needed and kept."""
 
     __slots__ = (
-        "_base", "_items", "_nested", "_tops", "_varying", "cleans", "cleans_text", "content",
-        "generation", "options", "overrides", "profile", "retains_uids", "rules", "safe_private", "shifts",
+        "_base", "_items", "_looked", "_nested", "_tops", "_varying", "cleans", "cleans_text", "content",
+        "documents", "generation", "options", "overrides", "profile", "retains_uids", "rules", "safe_private", "shifts",
     )  # fmt: skip
 
-    def __init__(self, rules: Rules, overrides: tuple[tuple[int, int, str], ...]) -> None:
+    def __init__(self, rules: Rules, overrides: tuple[tuple[int, int, str], ...], documents: str = REMOVE) -> None:
         self.rules = rules
+        self.documents = documents  # what is done with encapsulated documents before the walk
         self.profile = rules.profile
         self.options = rules.options
         self.overrides = overrides  # number of the line, tag, action
@@ -130,6 +144,7 @@ class ActionTable:
         self.content = content_rules(frozenset(self.options)) if CONTENT in self.options else None
         self.retains_uids = chosen.UIDS in rules.options
         known = (GENERATION, self.profile.name, self.profile.edition, *self.options, rules.media)
+        known = (*known, documents) if documents in CLEANING else known
         told = repr((*known, sorted(line[1:] for line in overrides)))
         self.generation = hashlib.sha256(told.encode()).hexdigest()
         self._nested = nested_types()
@@ -139,12 +154,14 @@ class ActionTable:
             | _PIXELS
             | NOTED
             | MARKERS
+            | _MARKED
         )
         self._tops: dict[str, Level] = {}
         self._items: dict[int, Level] = {}
         plain = Level(rules, {}, True, {}, {})
         _fill(plain, DicomDictionary)
         self._base = plain
+        self._looked = frozenset(op >> 4 for op in plain.implicit.values() if op & 15 == LOOK)
 
     def top(self, sop_class: str) -> Level:
         """The level of a data set's top for a SOP class."""
@@ -157,7 +174,7 @@ class ActionTable:
     def items(self, sequence: int) -> Level:
         """The level of the items of a sequence."""
         content = self.content is not None and is_content(sequence)
-        if sequence not in self._nested and not content:
+        if sequence not in self._nested and not content and sequence != WAVEFORM_SEQUENCE:
             return self._base
         found = self._items.get(sequence)
         if found is None:
@@ -165,12 +182,14 @@ class ActionTable:
             found.content = content
             if content:
                 _look(found, VALUE_TAGS)
+            elif sequence == WAVEFORM_SEQUENCE:
+                _look(found, SIZES)
             found = self._items.setdefault(sequence, found)
         return found
 
     def _level(self, types: Mapping[int, str] | None, *, nested: bool) -> Level:
         level = Level(self.rules, types, nested, dict(self._base.explicit), dict(self._base.implicit))
-        _fill(level, self._varying)
+        _fill(level, self._varying if nested else self._varying | self._looked)
         return level
 
 
@@ -182,19 +201,29 @@ def _fill(level: Level, tags: Any) -> None:
         look = (
             rule.looser
             or tag in (_DOCUMENT_LENGTH, _REFERENCED)
+            or tag in _MARKED
             or rule.action not in (Action.KEEP, Action.REMOVE)
             or (tag in NOTED and (not level.nested or tag == _CHARSET))
         )
         for vr in allowed_vrs(tag):
             long = vr.encode() in LONG_VRS
             if look or vr == "SQ" or (tag in _PIXELS and not level.nested):
-                code = LOOK
+                code = LOOK if level.nested or rule.looser else _remembered(tag, vr, rule)
             elif rule.action is Action.KEEP:
                 code = KEEP_LONG if long else KEEP_SHORT
             else:
                 code = DROP_LONG if long else DROP_SHORT
             level.explicit[key + vr.encode()] = tag << 4 | code
-            level.implicit[key] = tag << 4 | {KEEP_SHORT: KEEP_LONG, DROP_SHORT: DROP_LONG}.get(code, code)
+            level.implicit[key] = tag << 4 | _IMPLICIT.get(code, code)
+
+
+def _remembered(tag: int, vr: str, rule: Rule) -> int:
+    """The code of a top-level element that must be looked at, unless the same was seen in another object."""
+    if tag in NOTED and tag != _CHARSET and rule.action is Action.KEEP and vr.encode() in SHORT_VRS:
+        return NOTE
+    if tag in _UNLIKE or is_content(tag) or vr == "UI":
+        return LOOK
+    return ALIKE_ITEMS if vr == "SQ" else ALIKE if vr.encode() in SHORT_VRS else LOOK
 
 
 def _look(level: Level, tags: Iterable[int]) -> None:
@@ -207,9 +236,15 @@ def _look(level: Level, tags: Iterable[int]) -> None:
 
 
 def compile_profile(
-    profile: str = "basic", options: Sequence[str] = (), overrides: Sequence[Override] = (), *, media: bool = False
+    profile: str = "basic",
+    options: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
+    *,
+    media: bool = False,
+    documents: str = REMOVE,
 ) -> ActionTable:
-    """The table of a profile by name. `media`: keys of a DICOMDIR get dummies where they would be empty.
+    """The table of a profile by name. `media`: keys of a DICOMDIR get dummies where they would be empty. `documents`:
+    what the shell does with encapsulated documents (DOCUMENTS).
 
     Raises TransformError: profile-unknown, option-unknown, option-unsupported, options-contradict, override-* with the
     line's number.
@@ -217,15 +252,19 @@ def compile_profile(
     if profile not in names():
         raise TransformError("profile-unknown", f"{profile!r}; there are: {', '.join(names())}")
     wanted = chosen.chosen(load(profile), options)
-    return _compiled(profile, wanted, overrides, media) if overrides else _plain(profile, wanted, media)
+    if overrides:
+        return _compiled(profile, wanted, overrides, media, documents)
+    return _plain(profile, wanted, media, documents)
 
 
 @cache
-def _plain(profile: str, options: tuple[str, ...], media: bool) -> ActionTable:
-    return ActionTable(Rules(load(profile), options, {}, media), ())
+def _plain(profile: str, options: tuple[str, ...], media: bool, documents: str) -> ActionTable:
+    return ActionTable(Rules(load(profile), options, {}, media), (), documents)
 
 
-def _compiled(profile: str, options: tuple[str, ...], overrides: Sequence[Override], media: bool) -> ActionTable:
+def _compiled(
+    profile: str, options: tuple[str, ...], overrides: Sequence[Override], media: bool, documents: str
+) -> ActionTable:
     plain = Rules(load(profile), options, {})
     compiled: dict[int, Rule] = {}
     for number, line in enumerate(overrides, 1):
@@ -247,7 +286,7 @@ def _compiled(profile: str, options: tuple[str, ...], overrides: Sequence[Overri
             raise TransformError("override-dummy", f"{where}: there is no dummy item for {line.at}; empty or remove it")
         compiled[tag] = Rule(action, where, line.why, looser, _how(action, tag, where, line.at))
     pinned = tuple((int(rule.source.split()[1]), tag, rule.action.value) for tag, rule in sorted(compiled.items()))
-    return ActionTable(Rules(plain.profile, options, compiled, media), pinned)
+    return ActionTable(Rules(plain.profile, options, compiled, media), pinned, documents)
 
 
 def _how(action: Action, tag: int, where: str, at: str) -> How | None:

@@ -69,17 +69,33 @@ MARKER: Final = Rule(Action.REMOVE, "marker", "written anew from what was done")
 ADDED: Final[dict[int, tuple[Action, str]]] = {
     0x00081190: (Action.REMOVE, "a URL may name the patient"),  # Retrieve URL
     0x00187006: (Action.REMOVE, "free text; makers repeat the detector's number there"),  # Detector Description
+    0x00282000: (Action.CLEAN, "ICC profiles hold descriptions, makers and dates"),  # ICC Profile
     0x00420010: (Action.EMPTY, "free text; E.1-1 lists its siblings"),  # Document Title
+    0x00420012: (Action.CLEAN, "text; only known types stay"),  # MIME Type of Encapsulated Document
+    0x00420014: (Action.CLEAN, "text; only known types stay"),  # List of MIME Types
+    0x00687005: (
+        Action.DUMMY,
+        "names of files say whose they are",
+    ),  # Relative URI Reference Within Encapsulated Document
     0x0040A160: (Action.DUMMY, "free text of a content item"),  # Text Value, where no content item speaks for it
     0x0040E001: (Action.DUMMY, "identifies the document"),  # HL7 Instance Identifier
+    0x04000120: (Action.REMOVE, "verifies the original only"),  # Signature, outside its sequence
     0x04000402: (Action.REMOVE, "verifies the original only"),  # Referenced Digital Signature Sequence
     0x04000403: (Action.REMOVE, "verifies the original only"),  # Referenced SOP Instance MAC Sequence
     0x04000500: (Action.REMOVE, "holds the original under another key"),  # Encrypted Attributes Sequence
+    0x04000520: (Action.REMOVE, "holds the original under another key"),  # Encrypted Content, outside its sequence
+    0x54001010: (Action.CLEAN, "what lies behind the last sample is no waveform"),  # Waveform Data
     0x4FFE0001: (Action.REMOVE, "verifies the original only"),  # MAC Parameters Sequence
 }
+_ADDED_HOW: Final = {
+    0x00282000: How.COLORS,
+    0x00420012: How.MIME,
+    0x00420014: How.MIME,
+    0x54001010: How.SAMPLES,
+}
 _BY_VR: Final = frozenset({"DA", "DT", "TM", "PN", "UR"})
-# Locators that name something public (a coding scheme, a code, a file within the document)
-_PUBLIC_UR: Final = frozenset({0x0008010E, 0x00080120, 0x00687005})
+# Locators that name something public (a coding scheme, a code)
+_PUBLIC_UR: Final = frozenset({0x0008010E, 0x00080120})
 _NUMBERS: Final = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "SV", "UV", "US or SS", "US or SS or OW"})
 # References whose items hold only class and instance UIDs: as a dummy the sequence is walked and its UIDs replaced
 REFERENCES: Final = frozenset({0x00081110, 0x00081111, 0x00081140, 0x00082112})
@@ -108,7 +124,7 @@ class Rules:
         self.profile = profile
         self.media = media  # bound for a DICOMDIR
         self.options = options
-        self.cleaning = frozenset(chosen.OPTIONS[option].how for option in options)
+        self.cleaning = frozenset(chosen.ALL[option].how for option in options)
         self.overrides = overrides
         self.rows = {int(row.tag, 16): row for row in profile.rows if row.tag != PRIVATE and "x" not in row.tag}
 
@@ -170,7 +186,7 @@ class Rules:
             return OVERLAY  # rows (60xx,3000) and (60xx,4000), and what describes the removed overlay
         if tag in ADDED:
             action, reason = ADDED[tag]
-            return Rule(action, "added", reason)
+            return Rule(action, "added", reason, how=_ADDED_HOW.get(tag))
         if tag < 0x00080000:
             return OTHER_GROUPS
         if nested and tag in _PIXELS:

@@ -27,18 +27,21 @@ from transforms.dataset.elements import (
     SHORT_VRS,
     UNDEFINED,
 )
-from transforms.deidentify.actions import Actions, Traced
+from transforms.dataset.index import Index
+from transforms.deidentify.actions import NOTED_BYTES, Actions, Traced
 from transforms.deidentify.content import PINNED, SEQUENCES, ContentAction
 from transforms.deidentify.content_items import after_item, peek, refers_by_position
 from transforms.deidentify.dummies import CONTENT_SEQUENCE
+from transforms.deidentify.elsewhere import LONGEST, Known, alike, learn
 from transforms.deidentify.private import Blocks
-from transforms.deidentify.profile import DROP_LONG, DROP_SHORT, KEEP_LONG, KEEP_SHORT, Level
+from transforms.deidentify.profile import ALIKE, DROP_LONG, DROP_SHORT, KEEP_LONG, KEEP_SHORT, LOOK, NOTE, Level
 from transforms.deidentify.rules import Action
 from transforms.errors import BadFraming, BudgetExceeded
 
 WINDOW: Final = 1 << 16  # bytes read at a time; an element's header always lies within one window
 DEPTH: Final = 100  # nested sequences; framing.py has the budget, this is the floor under it
 _NEVER: Final = 1 << 60
+_CONTENT: Final = b"\x40\x00\x30\xa7"  # (0040,A730): its items hang on the whole tree
 _U16: Final = Struct("<H").unpack_from
 _U32: Final = Struct("<I").unpack_from
 _TAG_LENGTH: Final = Struct("<HHI").unpack_from
@@ -47,10 +50,12 @@ _TAG_LENGTH: Final = Struct("<HHI").unpack_from
 class Walk(Actions):
     """One object's walk. Use once; afterwards `edit` holds the pieces and `noted` the values the engine asked for."""
 
-    __slots__ = ("base", "data", "edge")
+    __slots__ = ("base", "data", "edge", "entries", "like")
 
-    def open(self) -> None:
-        """Read the first window."""
+    def open(self, index: Index) -> None:
+        """Read the first window of what framing has found to be this."""
+        self.entries = index.entries
+        self.like: tuple[tuple[str, ...], Known] | None = None  # of this character set
         self.data = self.source.pread(0, WINDOW)
         self.base = 0
         self.edge = self._edge()
@@ -76,8 +81,8 @@ class Walk(Actions):
                 data, base, edge = self._fill(base + pos)
                 pos, limit = 0, end - base
             op = find(data[pos : pos + 6], -1)
+            code = op & 15 if op >= 0 else LOOK
             if op <= stop:
-                code = op & 15
                 if code == KEEP_SHORT:
                     pos += 8 + (data[pos + 6] | data[pos + 7] << 8)
                     continue
@@ -93,6 +98,18 @@ class Walk(Actions):
                         if code == DROP_LONG:
                             drop(base + pos, base + pos + length)
                         pos += length
+                        continue
+                elif code == NOTE:
+                    length = 8 + (data[pos + 6] | data[pos + 7] << 8)
+                    value = data[pos + 8 : pos + length]
+                    if len(value) == length - 8 <= NOTED_BYTES:
+                        self.noted[op >> 4] = value
+                        pos += length
+                        continue
+                elif code >= ALIKE:
+                    after = self._again(base + pos, op)
+                    if after:
+                        pos = after - base
                         continue
                 elif op < 0 and data[pos] & 1 and not slow:
                     # An odd group: private, never kept (rules.PRIVATE_RULE)
@@ -126,7 +143,8 @@ class Walk(Actions):
             if depth == 0:
                 self.markers(start, tag)
                 stop = self.stop
-            after = self.element(level, tag, vr, start, header, length, depth)
+            act = self._anew if code >= ALIKE else self.element
+            after = act(level, tag, vr, start, header, length, depth)
             if after > end:
                 raise BadFraming("length-overrun", start)
             data, base, edge = self.data, self.base, self.edge
@@ -299,29 +317,45 @@ class Walk(Actions):
                 if at > end:
                     raise BadFraming("length-overrun", at)
 
-    def ahead(self, wanted: frozenset[int]) -> dict[int, bytes]:
-        """The values of top-level elements ahead of the walk, as far as they are there and no longer than a window."""
-        found: dict[int, bytes] = {}
-        at, last = 0, max(wanted)
-        while at + 8 <= self.size:
-            head = self._peek(at, 12)
-            group, number, length = _TAG_LENGTH(head)
-            tag = group << 16 | number
-            if tag > last:
-                break
-            vr = head[4:6] if self.explicit else b""
-            at += 8
-            if vr in SHORT_VRS:
-                length = _U16(head, 6)[0]
-            elif vr:
-                if vr not in LONG_VRS or len(head) < 12:
-                    raise BadFraming("vr-unknown", at - 8)
-                length = _U32(head, 8)[0]
-                at += 4
-            if tag in wanted and length <= WINDOW:
-                found[tag] = self.value(at, length)
-            at = self.past(at, self.size, vr, tag, self.explicit) if length == UNDEFINED else at + length
-        return found
+    def _again(self, start: int, op: int) -> int:
+        """Do to an element what was done to its like in another object; the offset after it, 0 where there is none."""
+        at = start - self.base
+        data = self.data
+        length = 8 + (data[at + 6] | data[at + 7] << 8) if op & 15 == ALIKE else self.entries[op >> 4][4] - start
+        element = data[at : at + length]
+        outcome = self._known().get(element)
+        if outcome is None:
+            return 0
+        fresh, references = outcome
+        if not fresh:
+            self.edit.drop(start, start + length)
+        elif fresh != element:
+            self.edit.replace(start, start + length, fresh)
+        self.references |= references
+        return start + length
+
+    def _anew(self, level: Level, tag: int, vr: bytes, start: int, header: int, length: int, depth: int) -> int:
+        """Do to one element what its rule says, as `element`, and remember what that was."""
+        data, at = self.data, start - self.base
+        before, loosened = self.edit.mark(), len(self.loosened)
+        others, self.references = self.references, set()
+        after = self.element(level, tag, vr, start, header, length, depth)
+        references = frozenset(self.references)
+        self.references |= others
+        element = data[at : at + after - start]
+        whole = len(element) == after - start <= LONGEST
+        if whole and len(self.loosened) == loosened and _CONTENT not in element:
+            learn(self._known(), element, start, self.edit, before, references)
+        return after
+
+    def _known(self) -> Known:
+        """What became of elements of objects like this one. Who listens to the UIDs is to hear of each."""
+        if self.uids.hears:
+            return {}
+        if self.like is None or self.like[0] is not self.charset:
+            known = alike(self.table, self.context, self.sop_class, self.cleaning, self.charset)
+            self.like = self.charset, known
+        return self.like[1]
 
     def value(self, at: int, length: int) -> bytes:
         """The bytes of a value."""

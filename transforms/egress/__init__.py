@@ -8,3 +8,5 @@
 
 It judges no pixels, and what no original of the study said it cannot find.
 """
+
+VERSION = "1"  # told in manifests; another number where it finds other things

@@ -61,5 +61,6 @@ BY_EVENT = {
     events.ObjectReleased: st.builds(events.ObjectReleased, when=WHEN, **OBJECT),
     events.ObjectDropped: st.builds(events.ObjectDropped, when=WHEN, **OBJECT),
     events.ObjectDiscarded: st.builds(events.ObjectDiscarded, when=WHEN, **OBJECT),
+    events.ManifestMade: st.builds(events.ManifestMade, when=WHEN),
 }
 EVENTS = st.one_of(*BY_EVENT.values())

@@ -122,6 +122,12 @@ TABLE = [  # event; EventID, action, type codes, outcome; participants; objects
         [("mta", "true", ""), ("dicom-gateway", "false", "110150/DCM")],
         STUDY_AND_PATIENT,
     ),
+    (
+        events.ManifestMade(when=0.0, study="1.2.3", destination="archive", objects=2, sha256="ab", user="mta"),
+        ("MANIFEST/99DCMGW", "C", [], "0"),
+        [("mta", "true", ""), ("dicom-gateway", "false", "110150/DCM")],
+        [STUDY_AND_PATIENT[0]],
+    ),
 ]
 
 
@@ -251,4 +257,4 @@ def sinks(event):
                 yield name, getattr(event, name)
         case _:
             for name in ("study", "patient_id", "sop_class", "sop_instance", "reason", "route", "destination", "user"):
-                yield name, getattr(event, name)
+                yield name, getattr(event, name, "")

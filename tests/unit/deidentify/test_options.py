@@ -10,11 +10,10 @@ from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
 from profiles.confidentiality import Row, load
 from profiles.confidentiality.safe_private import ROWS as SAFE
 from tests.unit.deidentify.building import CT, Elements, encode, image, parsed, result, run
-from tests.unit.deidentify.test_rows import ESSENTIAL, VALUES, planted
+from tests.unit.deidentify.test_rows import ESSENTIAL, ROWS, VALUES, planted
 from transforms.deidentify.options import OPTIONS
 from transforms.deidentify.profile import compile_profile
 
-ROWS = [row for row in load("basic").rows if row.tag.isalnum() and "x" not in row.tag and row.tag != "private"]
 COLUMNS = {name: number for number, name in enumerate(load("basic").options)}
 SEQUENCE = 0x00081115
 KEPT = [

@@ -11,8 +11,11 @@ from profiles.confidentiality import Row, load, nested_types, top_level_types
 from tests.unit.deidentify.building import CT, Elements, encode, image, parsed, result
 from transforms.deidentify.dummies import BY_VR
 from transforms.deidentify.rules import REFERENCES
+from transforms.errors import BadFraming
 
-ROWS = [row for row in load("basic").rows if row.tag != "private" and "x" not in row.tag]
+FOREIGN = ("0000", "0002")  # groups of the command and the file, which framing lets into no data set
+LISTED = [row for row in load("basic").rows if row.tag != "private" and "x" not in row.tag]
+ROWS = [row for row in LISTED if row.tag[:4] not in FOREIGN]
 SEQUENCE = 0x00081115  # Referenced Series Sequence: kept, and no row's own
 VALUES: dict[str, bytes] = {
     "AE": b"CANARYAE", "AS": b"077Y", "CS": b"CANARYCS", "DA": b"19561123", "DS": b"4711.17", "DT": b"19561123101112",
@@ -73,6 +76,14 @@ def check(action: str, tag: int, before: tuple[str, Any], item: Any) -> None:
     else:
         assert found.value not in (None, "", b"", []) and str(found.value) != before[1].decode()
         assert found.VR in BY_VR or (found.VR == "UI" and str(found.value).startswith("2.25."))
+
+
+@pytest.mark.parametrize("row", [row for row in LISTED if row.tag[:4] in FOREIGN], ids=lambda row: row.tag)
+def test_a_row_of_the_command_or_the_file_is_never_met(row: Row) -> None:
+    tag = int(row.tag, 16)
+    for elements in ({tag: planted(tag)}, {SEQUENCE: ("SQ", [{tag: planted(tag)}])}):
+        with pytest.raises(BadFraming, match="group-illegal"):
+            result(encode(image(elements), True))
 
 
 @pytest.mark.parametrize("explicit", [True, False], ids=["explicit", "implicit"])

@@ -110,7 +110,7 @@ def test_a_broken_engine_lets_nothing_out(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     job = site.accept(ct())
-    monkeypatch.setattr(pipeline, "deidentify", leaking(b"for Mustermann^Erika only"))
+    monkeypatch.setattr(pipeline, "deidentified", leaking(b"for Mustermann^Erika only"))
     with pytest.raises(HoldObject) as raised:
         site.sent(job)
     assert raised.value.reason == "egress-hit"
@@ -143,14 +143,14 @@ def test_a_report_is_checked_for_names_of_the_images_that_came_before(
     site: Site, monkeypatch: pytest.MonkeyPatch, restart: bool
 ) -> None:
     leak = leaking(b"  report of Frau Gabler  ")
-    monkeypatch.setattr(pipeline, "deidentify", leak)
+    monkeypatch.setattr(pipeline, "deidentified", leak)
     alone = site.accept(report(1))
     assert b"Gabler" in site.sent(alone), "nobody has said yet who Gabler is"
     monkeypatch.undo()
     site.accept(ct())  # only received: it need not have been sent
     if restart:
         site.restarted()
-    monkeypatch.setattr(pipeline, "deidentify", leak)
+    monkeypatch.setattr(pipeline, "deidentified", leak)
     with pytest.raises(HoldObject, match="egress-hit: patient-name"):
         site.sent(site.accept(report(1)))
     other = parsed(report(1))
@@ -281,7 +281,7 @@ def test_deid_writes_nothing_that_is_hit(
     (tmp_path / "one.dcm").write_bytes(head + ct())
     arguments = ["deid", "--key-file", str(tmp_path / "project.key"), "--out", str(tmp_path / "out")]
     arguments += ["--processes", "1", str(tmp_path / "one.dcm")]
-    monkeypatch.setattr(deid_file, "deidentify", leaking(b" MUSTERMANN,ERIKA"))
+    monkeypatch.setattr(deid_file, "deidentified", leaking(b" MUSTERMANN,ERIKA"))
     done = CliRunner().invoke(command_line("deid"), arguments)
     assert done.exit_code == 3
     assert "egress-hit: patient-name as text in (FFFC,FFFC)" in done.output

@@ -17,7 +17,14 @@ from gateway.config.schema import KeyPair
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
-EKU = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
+EKU = {
+    "server": ExtendedKeyUsageOID.SERVER_AUTH,
+    "client": ExtendedKeyUsageOID.CLIENT_AUTH,
+    "email": ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    "documents": x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"),
+    "code": ExtendedKeyUsageOID.CODE_SIGNING,
+    "stamp": ExtendedKeyUsageOID.TIME_STAMPING,
+}
 
 
 @dataclass(frozen=True)
@@ -31,8 +38,31 @@ class Issued:
 def new_key(kind: str) -> Any:
     if kind.startswith("rsa"):
         return rsa.generate_private_key(65537, int(kind[3:]))
-    curve = {"p256": ec.SECP256R1(), "p384": ec.SECP384R1(), "p192": ec.SECP192R1(), "p224": ec.SECP224R1()}[kind]
-    return ec.generate_private_key(curve)
+    curves: dict[str, ec.EllipticCurve] = {
+        "p256": ec.SECP256R1(),
+        "p384": ec.SECP384R1(),
+        "p521": ec.SECP521R1(),
+        "p192": ec.SECP192R1(),
+        "p224": ec.SECP224R1(),
+    }
+    return ec.generate_private_key(curves[kind])
+
+
+USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+
+def key_usage(*allowed: str) -> x509.KeyUsage:
+    return x509.KeyUsage(**{name: name in allowed for name in USAGES})
 
 
 def name_of(text: str) -> x509.Name:
@@ -63,6 +93,7 @@ class Pki:
         chain: tuple[Issued, ...] = (),
         password: bytes | None = None,
         subject: x509.Name | None = None,
+        usage: tuple[str, ...] = (),
     ) -> Issued:
         """`issuer` None: self-signed. `chain` follows the certificate in its file."""
         key = new_key(kind)
@@ -77,6 +108,8 @@ class Pki:
             .not_valid_after(NOW + end)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         )
+        if usage:
+            builder = builder.add_extension(key_usage(*usage), critical=True)
         if not ca:
             names: list[x509.GeneralName] = []
             for host in hosts:

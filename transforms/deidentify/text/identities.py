@@ -10,13 +10,15 @@ somebody, some place or some case. No value is judged here; cleaner.py does.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
 from typing import Final, NamedTuple
 
 from transforms.dataset.elements import ITEM, ITEM_END, LONG_VRS, SEQUENCE_TAGS, SHORT_VRS, UNDEFINED
+from transforms.dataset.index import Entry, Index
 from transforms.dictionary import DicomDictionary
 from transforms.errors import BadFraming
-from transforms.source import ByteSource
+from transforms.source import ByteSource, BytesSource, Copy, EditPlan
 
 _WINDOW: Final = 1 << 16
 _VALUE: Final = 1 << 12  # bytes; identifiers are shorter
@@ -44,6 +46,7 @@ _KINDS: Final[dict[int, str]] = (
     | dict.fromkeys(_PLACES, PLACE)
 )
 Value = tuple[str, bytes]  # Specific Character Set ("" where none is given), value without padding
+Found = tuple[str, Value]  # with its kind
 
 
 class Identities(NamedTuple):
@@ -57,13 +60,44 @@ class Identities(NamedTuple):
         return f"Identities({len(self.names)} names, {len(self.numbers)} numbers, {len(self.places)} places)"
 
 
-def identities(source: ByteSource, explicit: bool) -> Identities:
-    """Those of a little-endian data set. Raises BadFraming."""
-    found: dict[str, set[Value]] = {NAME: set(), NUMBER: set(), PLACE: set()}
+def identities(source: ByteSource, index: Index) -> Identities:
+    """Those of a framed little-endian data set. Raises BadFraming."""
+    entries = index.entries
+    explicit = index.syntax.explicit
+    charset = ""
+    if (entry := entries.get(_CHARSET)) is not None and 0 <= entry[3] <= _VALUE:
+        charset = _raw(source, entry).decode("ascii", "replace")
+    found = set()
+    for tag in entries.keys() & _KINDS.keys():
+        entry = entries[tag]
+        if 0 < entry[3] <= _VALUE and (raw := _raw(source, entry)):
+            found.add((_KINDS[tag], (charset, raw)))
+    for tag, (vr, _, at, length, end) in entries.items():
+        if vr == "SQ" or (length < 0 and tag != _PIXELS) or (not vr and tag in SEQUENCE_TAGS):
+            inside = explicit and vr != "UN"
+            if end - at <= _VALUE:
+                found |= _repeated(source.pread(at, end - at), inside, charset)
+            else:
+                found |= _within(EditPlan(source, (Copy(at, end - at),)), inside, charset)
+    return Identities(*(frozenset(value for what, value in found if what == kind) for kind in (NAME, NUMBER, PLACE)))
+
+
+def _raw(source: ByteSource, entry: Entry) -> bytes:
+    return source.pread(entry[2], entry[3]).strip(b" \0")
+
+
+@lru_cache(maxsize=512)
+def _repeated(items: bytes, explicit: bool, charset: str) -> frozenset[Found]:
+    """Those of a sequence that other images of the series have as well."""
+    return frozenset(_within(BytesSource(items), explicit, charset))
+
+
+def _within(source: ByteSource, explicit: bool, charset: str) -> set[Found]:
+    """Those within the items of one sequence, at every depth."""
+    found: set[Found] = set()
     size = source.size
     data, base = b"", 0
     at = 0
-    charset = ""
     open_items: list[tuple[int, str]] = []  # where each ends, and the character set around it
     for _ in range(_ELEMENTS):
         while open_items and open_items[-1][0] <= at:
@@ -113,9 +147,9 @@ def identities(source: ByteSource, explicit: bool) -> Identities:
             if tag == _CHARSET:
                 charset = raw.decode("ascii", "replace")
             elif raw and kind is not None:
-                found[kind].add((charset, raw))
+                found.add((kind, (charset, raw)))
         at += length
-    return Identities(*(frozenset(found[kind]) for kind in (NAME, NUMBER, PLACE)))
+    return found
 
 
 def _passed(data: bytes, pos: int, stop: int) -> int:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from tests.unit.deidentify.building import encode, image, parsed, result
 from tests.unit.deidentify.text.phrases import DATES, HARMLESS, NUMBERS, PEOPLE, phrases
+from transforms.dataset import framing
+from transforms.dataset.syntax import EXPLICIT_LE, IMPLICIT_LE
 from transforms.deidentify.profile import compile_profile
 from transforms.deidentify.text import Cleaner, Identities, clean_value, identities
 from transforms.deidentify.text.cleaner import fold
@@ -19,6 +21,11 @@ from transforms.errors import BadFraming, TransformError
 from transforms.source import BytesSource
 
 NUMBER_VALUES = frozenset({("", b"MRN-4711-0815"), ("", b"HW4711081")})
+
+
+def found_in(data: bytes, explicit: bool = True) -> Identities:
+    source = BytesSource(data)
+    return identities(source, framing.check(source, EXPLICIT_LE if explicit else IMPLICIT_LE))
 
 
 def known(*people: str) -> Cleaner:
@@ -139,7 +146,7 @@ def test_identities_are_found_at_every_depth_and_in_both_forms() -> None:
     elements = image({0x00081115: ("SQ", [{0x00081115: ("SQ", [nested])}]), 0x00080080: ("LO", b"St. Nowhere")})
     for explicit in (True, False):
         for undefined in (True, False):
-            found = identities(BytesSource(encode(elements, explicit, undefined=undefined)), explicit)
+            found = found_in(encode(elements, explicit, undefined=undefined), explicit)
             assert {raw for _, raw in found.names} == {b"DOE^JANE", b"NESTED^NAME"}
             assert {raw for _, raw in found.numbers} == {b"MRN4711", b"NESTED-4711"}
             assert {raw for _, raw in found.places} == {b"St. Nowhere"}
@@ -150,7 +157,7 @@ def test_identities_are_found_at_every_depth_and_in_both_forms() -> None:
 def test_an_items_character_set_ends_with_the_item(undefined: bool) -> None:
     item = {0x00080005: ("CS", b"ISO_IR 192"), 0x00100010: ("PN", b"IN^ITEM")}
     elements = image({0x00081115: ("SQ", [item, {}]), 0x00101001: ("PN", b"AFTER^IT")})
-    found = identities(BytesSource(encode(elements, True, undefined=undefined)), True)
+    found = found_in(encode(elements, True, undefined=undefined))
     assert ("ISO_IR 192", b"IN^ITEM") in found.names
     assert ("ISO_IR 100", b"AFTER^IT") in found.names and ("ISO_IR 100", b"DOE^JANE") in found.names
 
@@ -159,13 +166,13 @@ def test_truncated_and_mutated_objects_give_identities_or_a_typed_error() -> Non
     data = encode(image({0x00081115: ("SQ", [{0x00100010: ("PN", b"A^B")}])}), True)
     for cut in range(len(data)):
         try:
-            identities(BytesSource(data[:cut]), True)
+            found_in(data[:cut])
         except BadFraming:
             pass
     for place in range(len(data)):
         for byte in (0, 0x7F, 0xFF):
             try:
-                identities(BytesSource(data[:place] + bytes([byte]) + data[place + 1 :]), True)
+                found_in(data[:place] + bytes([byte]) + data[place + 1 :])
             except BadFraming:
                 pass
 

@@ -1,0 +1,37 @@
+"""A site's profile for `dicom-gateway deid`: one YAML file, with the words of a `deidentify` block of gateway.yaml."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from gateway.config.schema import Block, Override
+from gateway.errors import GatewayError
+
+
+class ProfileFile(Block):
+    """The file. An unknown key is an error."""
+
+    extends: str = "basic"
+    options: tuple[str, ...] = ()
+    override: tuple[Override, ...] = ()
+    media: bool = False
+    documents: Literal["remove", "clean", "clean-or-hold", "hold"] = "remove"
+
+
+def read(path: Path) -> ProfileFile:
+    """Raises GatewayError with every problem of the file."""
+    try:
+        return ProfileFile.model_validate(YAML(typ="safe").load(path) or {})
+    except OSError as error:
+        raise GatewayError("profile-unreadable", f"{path}: {os.strerror(error.errno or 5)}") from None
+    except YAMLError as error:
+        raise GatewayError("profile-refused", f"{path}: {error}") from None
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(str(at) for at in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise GatewayError("profile-refused", f"{path}: {problems}") from None
