@@ -44,7 +44,7 @@ bench: setup ## ratios against peers, measured side by side; takes long (BENCH=-
 UV ?= uv
 lock: ## renew requirements.lock (needs uv)
 	$(UV) pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal \
-		--python-version 3.11 --extra dev --extra ocr --extra codecs pyproject.toml -o requirements.lock
+		--python-version 3.11 --extra dev --extra ocr --extra codecs --extra hsm pyproject.toml -o requirements.lock
 
 clean: ## remove .venv and what runs have made
 	rm -rf .venv demo-out benchmarks/out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
