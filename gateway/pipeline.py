@@ -16,24 +16,25 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from msgspec.structs import replace as changed
 
+from gateway.config.kinds import Kind
 from gateway.config.schema import OnConflict
 from gateway.decide.routes import decide
-from gateway.documents import deidentified
-from gateway.egress import Egress, kept
+from gateway.egress import Egress
 from gateway.errors import HoldObject, RefuseObject
 from gateway.model import Decision, Evidence, Identity, Instance, Job, Origin, Verdict
-from gateway.rulebook import Deidentification, Rulebook, Ruleset
+from gateway.rulebook import Rulebook, Ruleset
+from gateway.steps.contract import Around, Passing
+from gateway.steps.table import run_all
 from gateway.store.spool import Incoming, Spool
 from gateway.writer.client import WriterClient
 from gateway.writer.messages import Committed
 from transforms.dataset import convert, framing, syntax, values
 from transforms.dataset.framing import Index
-from transforms.egress import VERSION as EGRESS_VERSION
 from transforms.errors import BadFraming, TransformError
 from transforms.source import ByteSource
 
@@ -51,7 +52,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An object ready to leave: every byte of it is decided."""
+    """An object ready to leave: every byte of it is decided. `syntax` is "" where it is no data set (`kind`)."""
 
     job: Job
     source: ByteSource
@@ -60,6 +61,7 @@ class Outgoing:
     steps: tuple[str, ...] = ()
     anonymized: bool = False
     evidence: Evidence = field(default_factory=Evidence)
+    kind: Kind = Kind.DICOM
 
 
 class ObjectFacts:
@@ -167,49 +169,9 @@ def prepare(job: Job, spool: Spool, rulebook: Rulebook) -> Iterator[Outgoing]:
         raise HoldObject("key-changed", "a key of this route is not the one the object was received under")
     if time.time() - instance.received > FRESH:
         spool.verify(instance.stored)
+    around = Around(ruleset, ruleset.egress, spool.scratch, instance)
     with spool.open(instance.stored) as spooled:
-        outgoing = Outgoing(job, spooled, instance.syntax, instance.identity)
-        for step in route.steps:
-            if step.deidentify:
-                outgoing = _deidentified(outgoing, ruleset.deidentifications[step.deidentify], ruleset.egress, spool)
-        yield outgoing
-
-
-def _deidentified(outgoing: Outgoing, how: Deidentification, egress: Egress, spool: Spool) -> Outgoing:
-    """PS3.15 Annex E over one object, and the egress check that always follows it.
-
-    The walk reads little endian, so others are converted first.
-    """
-    try:
-        source, uid = _little_endian(outgoing.source, outgoing.syntax, spool)
-        patient = how.patients.pseudonym(source, uid)
-        done = deidentified(source, uid, how.table, how.context, patient=patient)
-    except TransformError as error:
-        raise HoldObject(error.reason, error.detail) from error
-    study, name, given = outgoing.identity.study, done.sop_instance, done.patient_id
-    egress.check(study, source, done.plan, uid, kept(how.table), name=name, pseudonym=given)
-    identity = Identity(
-        done.sop_class, done.sop_instance, done.study, done.series, done.patient_id, outgoing.identity.modality
-    )
-    return replace(
-        outgoing,
-        source=done.plan,
-        syntax=uid,
-        identity=identity,
-        steps=(*outgoing.steps, *done.steps),
-        anonymized=True,
-        evidence=Evidence(
-            received=how.context.receipt(outgoing.job.instance.stored.sha256),
-            methods=done.codes,
-            egress=EGRESS_VERSION,
-        ),
-    )
-
-
-def _little_endian(source: ByteSource, uid: str, spool: Spool) -> tuple[ByteSource, str]:
-    known = syntax.lookup(uid)
-    if known.deflated:
-        return spool.scratch(convert.inflate(source)), syntax.EXPLICIT_LE
-    if not known.little_endian:
-        return convert.to_explicit_le(source, uid), syntax.EXPLICIT_LE
-    return source, uid
+        made = run_all(Passing(spooled, instance.syntax, instance.identity), route.steps, around)
+        yield Outgoing(
+            job, made.source, made.syntax, made.identity, made.done, made.anonymized, made.evidence, made.kind
+        )

@@ -17,6 +17,7 @@ from threading import Lock
 from gateway.config.kept import keep, kept
 from gateway.config.load import load
 from gateway.config.schema import Config, Route
+from gateway.config.schema import Patients as ByKey
 from gateway.config.secrets import resolve
 from gateway.decide.check import problems as rule_problems
 from gateway.decide.routes import Rules, compile_rules
@@ -64,12 +65,17 @@ def take(file: Path) -> tuple[Config, str]:
     return config, keep(config)
 
 
-def compile_ruleset(config: Config, digest: str) -> Ruleset:
-    """Compile rules and profiles and read the keys. Raises ConfigRefused or GatewayError, naming no secret."""
+def compile_ruleset(config: Config, digest: str, *, key: bytes | None = None) -> Ruleset:
+    """Compile rules and profiles and read the keys. Raises ConfigRefused or GatewayError, naming no secret.
+
+    `key` stands for every key of the file, which are not read then, nor is any map of patients (cases).
+    """
     ready = {}
     given = store(config.state.dir)
     for name, block in config.deidentify.items():
-        key = resolve(block.key)
+        if key is not None:
+            block = block.model_copy(update={"patients": ByKey(), "escrow": None})
+        secret = resolve(block.key) if key is None else key
         project = block.project or name
         try:
             table = compile_profile(
@@ -77,12 +83,12 @@ def compile_ruleset(config: Config, digest: str) -> Ruleset:
             )
         except TransformError as error:
             raise GatewayError(error.reason, f"deidentify {name}: {error.detail}") from error
-        context = Context(key=key, project=project)
+        context = Context(key=secret, project=project)
         try:
             patients = Patients(block, context, given)
         except GatewayError as error:
             raise GatewayError(error.reason, f"deidentify {name}: {error.detail}") from error
-        ready[name] = Deidentification(table=table, context=context, key_id=key_id(key), patients=patients)
+        ready[name] = Deidentification(table=table, context=context, key_id=key_id(secret), patients=patients)
     routes = {route.id: route for route in config.routes}
     return Ruleset(digest, config, compile_rules(config), ready, routes, egress_of(config.state.dir))
 

@@ -15,22 +15,24 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.cli.common import refused
-from gateway.config.load import load
-from gateway.config.schema import Case, Config, Deidentify, Route
-from gateway.decide.cases import Effects, Outcome, run
+from gateway.cli.common import fail, refused
+from gateway.config import kinds
+from gateway.config.kinds import Kind
+from gateway.config.load import load, rules_hash
+from gateway.config.schema import Case, Config, Route
+from gateway.decide.cases import Effects, Outcome
+from gateway.decide.cases import run as run_each
 from gateway.decide.check import problems as rule_problems
 from gateway.decide.facts import DictFacts, Facts
 from gateway.decide.paths import parse
-from gateway.decide.routes import compile_rules
-from gateway.documents import deidentified
-from gateway.egress import Egress, kept
+from gateway.egress import Egress
 from gateway.errors import ConfigRefused, GatewayError
-from gateway.model import Origin
+from gateway.model import Identity, Origin
 from gateway.pipeline import ObjectFacts
-from transforms.dataset import convert, framing, part10, syntax, values
-from transforms.deidentify.engine import Context
-from transforms.deidentify.profile import compile_profile
+from gateway.rulebook import Ruleset, compile_ruleset
+from gateway.steps.contract import Around, Passing
+from gateway.steps.table import named, run
+from transforms.dataset import framing, part10, values
 from transforms.errors import TransformError
 from transforms.source import ByteSource, BytesSource
 
@@ -49,10 +51,17 @@ def run_cases(
     """
     try:
         config = load(file, (rule_problems,))
-        rules = compile_rules(config)
+        ruleset = compile_ruleset(config, rules_hash(config), key=_KEY)
     except ConfigRefused as error:
         refused(error)
-    outcomes = run(config, rules, lambda case: facts_of(config, case), lambda case, route: effects(config, case, route))
+    except GatewayError as error:
+        fail(str(error))
+    outcomes = run_each(
+        config,
+        ruleset.rules,
+        lambda case: facts_of(config, case),
+        lambda case, route: effects(ruleset, case, route),
+    )
     failed = [each for each in outcomes if not each.passed]
     if not quiet and outcomes:
         Console().print(_table(outcomes))
@@ -93,37 +102,27 @@ def facts_of(config: Config, case: Case) -> Facts:
     return DictFacts(over, listener.id, called, given.calling_ae, given.subject, beneath)
 
 
-def effects(config: Config, case: Case, route: Route) -> Effects:
+def effects(ruleset: Ruleset, case: Case, route: Route) -> Effects:
     """Run the steps of a route over the file of a case. Raises GatewayError where one of them holds it."""
     assert case.given.file is not None  # references.py asks for it
     source, uid = _read(case.given.file)
     if case.given.set:
         source = _with(case.given.file, case.given.set)
     try:
-        before, before_uid = source, uid
+        around = Around(ruleset, Egress(), lambda data: BytesSource(b"".join(data)), trial=True)
+        made = Passing(source, uid, Identity("", ""))
         for step in route.steps:
-            if step.deidentify:
-                source, uid = _deidentified(source, uid, step.deidentify, config.deidentify[step.deidentify])
-        first, last = framing.check(before, before_uid), framing.check(source, uid)
+            if kinds.STEPS[named(step)].produces is not Kind.DICOM:
+                break  # a case asks for attributes: what is made of the data set after that has none
+            made = run(made, step, around)
+        first, last = framing.check(source, uid), framing.check(made.source, made.syntax)
         return Effects(
-            before=lambda path: values.read_path(before, first, parse(path).text),
-            after=lambda path: values.read_path(source, last, parse(path).text),
-            pixels_identical=_pixels(before, first) == _pixels(source, last),
+            before=lambda path: values.read_path(source, first, parse(path).text),
+            after=lambda path: values.read_path(made.source, last, parse(path).text),
+            pixels_identical=_pixels(source, first) == _pixels(made.source, last),
         )
     except TransformError as error:
         raise GatewayError(error.reason, error.detail) from error
-
-
-def _deidentified(source: ByteSource, uid: str, name: str, block: Deidentify) -> tuple[ByteSource, str]:
-    known = syntax.lookup(uid)
-    if known.deflated:
-        source, uid = BytesSource(b"".join(convert.inflate(source))), syntax.EXPLICIT_LE
-    elif not known.little_endian:
-        source, uid = convert.to_explicit_le(source, uid), syntax.EXPLICIT_LE
-    table = compile_profile(block.profile, block.options, block.override, media=block.media, documents=block.documents)
-    done = deidentified(source, uid, table, Context(key=_KEY, project=block.project or name))
-    Egress().check("", source, done.plan, uid, kept(table), pseudonym=done.patient_id)
-    return done.plan, uid
 
 
 def _pixels(source: ByteSource, index: framing.Index) -> list[bytes]:

@@ -19,6 +19,7 @@ from gateway.decide.check import problems as rule_problems
 from gateway.errors import GatewayError
 from gateway.patients.check import problems as patient_problems
 from gateway.security import tls
+from gateway.steps.table import told
 from transforms.deidentify.profile import compile_profile
 from transforms.errors import TransformError
 
@@ -61,7 +62,7 @@ def check(
 
 def summary(route: Route) -> str:
     """One route on one line."""
-    steps = "".join(f", de-identified as {step.deidentify}" for step in route.steps if step.deidentify)
+    steps = "".join(f", {told(step)}" for step in route.steps)
     if route.otherwise:
         return f"route {route.id}: what no other takes -> {route.otherwise} ({route.reason or 'no-route'})"
     if route.deliver:

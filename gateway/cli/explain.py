@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,13 +17,15 @@ from gateway.cli.explain_elements import as_json as elements_json
 from gateway.cli.explain_elements import as_table
 from gateway.config.load import rules_hash
 from gateway.decide.explain import explain as explain_routes
-from gateway.documents import deidentified
-from gateway.egress import Egress, kept
+from gateway.egress import Egress
 from gateway.errors import GatewayError
-from gateway.model import Origin
+from gateway.model import Identity, Origin
 from gateway.pipeline import ObjectFacts
 from gateway.rulebook import compile_ruleset
-from transforms.dataset import convert, framing, part10, syntax
+from gateway.steps.contract import Around, Passing
+from gateway.steps.table import run
+from gateway.steps.table import told as words
+from transforms.dataset import framing, part10
 from transforms.deidentify.engine import Deidentified
 from transforms.errors import TransformError
 from transforms.source import ByteSource, BytesSource
@@ -56,28 +58,19 @@ def explain(
     chosen = next(each for each in config.listeners if each.id == (listener or names[0]))
     origin = Origin(chosen.id, "", "", calling_ae, called_ae or chosen.dimse.ae[0])
     told = explain_routes(ruleset.rules, ObjectFacts(origin, source, index), values=values)
-    steps: list[tuple[str, Deidentified | None, str]] = []
-    for name in told.route_steps:
-        how = ruleset.deidentifications[name]
+    around = Around(ruleset, Egress(), lambda data: BytesSource(b"".join(data)), trial=True, trace=True)
+    made = Passing(source, uid, Identity("", ""))
+    steps: list[tuple[str, Deidentified | str | None, str]] = []  # its words, what it did, why it holds
+    for step in told.route_steps:
         try:
-            if syntax.lookup(uid).deflated:
-                source, uid = BytesSource(b"".join(convert.inflate(source))), syntax.EXPLICIT_LE
-            elif not syntax.lookup(uid).little_endian:
-                source, uid = convert.to_explicit_le(source, uid), syntax.EXPLICIT_LE
-            patient = how.patients.preview(source, uid)
-            made = deidentified(source, uid, how.table, how.context, patient=patient, trace=True)
-            Egress().check("", source, made.plan, uid, kept(how.table), pseudonym=made.patient_id)
-            steps.append((name, made, ""))
-        except (TransformError, GatewayError) as error:
-            steps.append((name, None, str(error)))
+            made = run(made, step, around)
+            steps.append((words(step), made.told, ""))
+        except GatewayError as error:
+            steps.append((words(step), None, str(error)))
+            break  # nothing comes to the next one
     document = {
         "routes": told.as_json(),
-        "steps": [
-            {"deidentify": name, "elements": elements_json(done, values=values)}
-            if done is not None
-            else {"deidentify": name, "held": held}
-            for name, done, held in steps
-        ],
+        "steps": [_plain(*each, values=values) for each in steps],
     }
     if html is not None:
         try:
@@ -91,10 +84,20 @@ def explain(
     console = Console()
     console.print(told.as_text(), markup=False, highlight=False)
     for name, done, held in steps:
-        if done is None:
-            console.print(f"deidentify {name}: held, {held}", markup=False)
-        else:
+        if isinstance(done, Deidentified):
+            console.print(f"{name}:", markup=False)
             console.print(as_table(done, values=values))
+        else:
+            console.print(f"{name}: {f'held, {held}' if held else done or 'done'}", markup=False, highlight=False)
+
+
+def _plain(name: str, done: Deidentified | str | None, held: str, *, values: bool) -> dict[str, Any]:
+    """One step for programs and pages."""
+    if held:
+        return {"step": name, "held": held}
+    if isinstance(done, Deidentified):
+        return {"step": name, "elements": elements_json(done, values=values)}
+    return {"step": name, "told": done or ""}
 
 
 def _read(path: Path) -> tuple[ByteSource, str]:

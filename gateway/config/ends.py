@@ -11,11 +11,12 @@ from typing import Any
 
 from cryptography import x509
 
+from gateway.config import kinds
 from gateway.config.document import Positions
 from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
 
-DESTINATION_KINDS = ("dimse", "folder")
+DESTINATION_KINDS = tuple(kinds.DESTINATIONS)
 SECURED = ("dimse",)  # kinds that speak over a network
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gateway.config import deidentification, ends
+from gateway.config import deidentification, ends, steps
 from gateway.config.document import Positions
 from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
@@ -106,7 +106,7 @@ def _route(route: dict[str, Any], loc: Loc, data: Any, places: Positions) -> lis
                     places.at_key((*loc, other), f"a route that says `{key}` has no {other!r}: nothing leaves")
                 )
     found += _deliver(route, loc, data, places)
-    found += _steps(route, loc, data, places)
+    found += steps.problems(route, loc, data, places)
     return found
 
 
@@ -123,29 +123,6 @@ def _deliver(route: dict[str, Any], loc: Loc, data: Any, places: Positions) -> l
             found.append(places.at_value((*loc, *below), f"no destination {name!r}", nearest(name, known)))
         elif name in [each for _, each in names[:number]]:
             found.append(places.at_value((*loc, *below), f"destination {name!r} is named twice"))
-    return found
-
-
-def _steps(route: dict[str, Any], loc: Loc, data: Any, places: Positions) -> list[Problem]:
-    found = []
-    known = mapping(data, "deidentify")
-    steps = 0
-    for number, step in items(route, "steps"):
-        here = (*loc, "steps", number)
-        name = text(step, "deidentify")
-        if isinstance(step, dict) and not given(step, "deidentify"):
-            found.append(places.at_value(here, "a step is one transform: {deidentify: NAME}"))
-        if name is None:
-            continue
-        steps += 1
-        if name not in known:
-            found.append(places.at_value((*here, "deidentify"), f"no deidentify block {name!r}", nearest(name, known)))
-        elif steps > 1:
-            found.append(
-                places.at_value(here, "one de-identification a route: the second would see the first's output")
-            )
-        else:
-            found += deidentification.reports(route, mapping(data, "deidentify")[name], (*here, "deidentify"), places)
     return found
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gateway.config.schema import Step
 from gateway.decide.facts import Facts, Remembered, Values
 from gateway.decide.routes import CompiledRoute, Rules, ask_routes, decide
 from gateway.decide.tree import All, AnyOf, Leaf, Node, Not, Truth
@@ -55,7 +56,7 @@ class Explanation:
 
     decision: Decision
     routes: tuple[RouteTold, ...]
-    route_steps: tuple[str, ...]  # names of the deidentify blocks of the route that delivers
+    route_steps: tuple[Step, ...]  # of the route that delivers
     file: str
 
     def as_text(self) -> str:
@@ -101,10 +102,10 @@ def explain(rules: Rules, facts: Facts, *, values: bool = False) -> Explanation:
     except Exception:  # `decide` held the object for it; what can be told is told
         asked = {}
     told = tuple(_route(each, asked, known, values) for each in rules.routes)
-    steps: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
     if decision.verdict is Verdict.DELIVER:
         route = next(each.route for each in rules.routes if each.route.id == decision.route)
-        steps = tuple(step.deidentify for step in route.steps if step.deidentify)
+        steps = route.steps
     return Explanation(decision, told, steps, rules.file)
 
 

@@ -1,4 +1,4 @@
-"""A directory as a destination: Part 10 files with server-made names, complete when their name appears.
+"""A directory as a destination: Part 10 files and documents with server-made names, complete when their name appears.
 
 Rules of this file
 * A name is a keyed digest of ours: nothing of the object, not even a UID of a pass-through object, shows in a path.
@@ -14,9 +14,11 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import PurePosixPath
+from typing import Final
 from uuid import uuid4
 
 from gateway.audit.events import Party
+from gateway.config.kinds import Kind
 from gateway.config.schema import FolderDestination
 from gateway.deliver.contract import Answer, Need
 from gateway.deliver.hashed import Hashed
@@ -26,6 +28,8 @@ from gateway.model import Result
 from gateway.pipeline import Outgoing
 from transforms.dataset import part10
 from transforms.source import chunks
+
+SUFFIXES: Final = {Kind.DICOM: ".dcm", Kind.CDA: ".xml", Kind.HL7V2: ".hl7", Kind.AIM: ".aim.xml"}
 
 
 class FolderCarrier:
@@ -65,13 +69,15 @@ class FolderSession:
         identity = outgoing.identity
         under = opaque(self._secret, "study", identity.study) if self._folder.layout == "study" else ""
         place = self._folder.dir / under
-        name = opaque(self._secret, "instance", outgoing.job.instance.stored.name) + ".dcm"
+        name = opaque(self._secret, "instance", outgoing.job.instance.stored.name) + SUFFIXES[outgoing.kind]
         fresh = place / f".{name}.{uuid4().hex[:8]}"
         try:
             place.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "wb", buffering=0) as out:
-                head = part10.meta(identity.sop_class, identity.sop_instance, outgoing.syntax)
+                head = b""
+                if outgoing.kind is Kind.DICOM:
+                    head = part10.meta(identity.sop_class, identity.sop_instance, outgoing.syntax)
                 out.write(head)
                 sent, whole = Hashed(outgoing.source), hashlib.sha256(head)
                 for chunk in chunks(sent):

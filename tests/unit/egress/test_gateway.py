@@ -13,7 +13,6 @@ import pytest
 import study as invented
 from typer.testing import CliRunner
 
-from gateway import pipeline
 from gateway.cli import deid_file
 from gateway.cli.main import command_line
 from gateway.egress import STUDIES, Egress, egress_of
@@ -21,6 +20,7 @@ from gateway.errors import HoldObject, StorageFailed, WaitObject
 from gateway.model import Job, Origin
 from gateway.pipeline import Claim, accept, prepare
 from gateway.rulebook import Rulebook, compile_ruleset, take
+from gateway.steps import deidentify as deidentify_step
 from gateway.store import identities
 from gateway.store.identities import Identities
 from gateway.store.spool import Spool
@@ -110,7 +110,7 @@ def test_a_broken_engine_lets_nothing_out(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     job = site.accept(ct())
-    monkeypatch.setattr(pipeline, "deidentified", leaking(b"for Mustermann^Erika only"))
+    monkeypatch.setattr(deidentify_step, "deidentified", leaking(b"for Mustermann^Erika only"))
     with pytest.raises(HoldObject) as raised:
         site.sent(job)
     assert raised.value.reason == "egress-hit"
@@ -143,14 +143,14 @@ def test_a_report_is_checked_for_names_of_the_images_that_came_before(
     site: Site, monkeypatch: pytest.MonkeyPatch, restart: bool
 ) -> None:
     leak = leaking(b"  report of Frau Gabler  ")
-    monkeypatch.setattr(pipeline, "deidentified", leak)
+    monkeypatch.setattr(deidentify_step, "deidentified", leak)
     alone = site.accept(report(1))
     assert b"Gabler" in site.sent(alone), "nobody has said yet who Gabler is"
     monkeypatch.undo()
     site.accept(ct())  # only received: it need not have been sent
     if restart:
         site.restarted()
-    monkeypatch.setattr(pipeline, "deidentified", leak)
+    monkeypatch.setattr(deidentify_step, "deidentified", leak)
     with pytest.raises(HoldObject, match="egress-hit: patient-name"):
         site.sent(site.accept(report(1)))
     other = parsed(report(1))

@@ -1,0 +1,60 @@
+"""PS3.15 Annex E over one object, and the egress check that always follows it.
+
+The walk reads little endian, so what is not is converted first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.config.schema import Step
+from gateway.documents import deidentified
+from gateway.egress import kept
+from gateway.model import Evidence, Identity
+from gateway.steps.contract import Around, Checked, Passing
+from transforms.dataset import convert, syntax
+from transforms.egress import VERSION as EGRESS_VERSION
+from transforms.source import ByteSource
+
+
+def told(step: Step) -> str:
+    """On the line of `check`."""
+    return f"de-identified as {step.deidentify}"
+
+
+def run(passing: Passing, step: Step, around: Around) -> Passing:
+    """Raises HoldObject, WaitObject, TransformError."""
+    assert step.deidentify is not None
+    how = around.deidentification(step.deidentify)
+    source, uid = little_endian(passing, around)
+    patient = (how.patients.preview if around.trial else how.patients.pseudonym)(source, uid)
+    done = deidentified(source, uid, how.table, how.context, patient=patient, trace=around.trace)
+    study, name, given = passing.identity.study, done.sop_instance, done.patient_id
+    let_through = kept(how.table)
+    around.egress.check(study, source, done.plan, uid, let_through, name=name, pseudonym=given)
+    modality = passing.identity.modality
+    return replace(
+        passing,
+        source=done.plan,
+        syntax=uid,
+        identity=Identity(done.sop_class, done.sop_instance, done.study, done.series, done.patient_id, modality),
+        done=(*passing.done, *done.steps),
+        anonymized=True,
+        evidence=Evidence(
+            received=how.context.receipt(around.instance.stored.sha256) if around.instance else "",
+            methods=done.codes,
+            egress=EGRESS_VERSION,
+        ),
+        egress=Checked(study, source, uid, let_through, given),
+        told=done if around.trace else None,
+    )
+
+
+def little_endian(passing: Passing, around: Around) -> tuple[ByteSource, str]:
+    """The data set inflated and in little endian, and its transfer syntax now. Raises TransformError."""
+    known = syntax.lookup(passing.syntax)
+    if known.deflated:
+        return around.scratch(convert.inflate(passing.source)), syntax.EXPLICIT_LE
+    if not known.little_endian:
+        return convert.to_explicit_le(passing.source, passing.syntax), syntax.EXPLICIT_LE
+    return passing.source, passing.syntax

@@ -1,0 +1,41 @@
+"""The steps there are: one line each. To add one: its file here, its line below, its field in config/schema.Step, and
+what it takes and gives in config/kinds.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway.config.schema import Step
+from gateway.errors import HoldObject
+from gateway.steps import deidentify
+from gateway.steps.contract import Around, Passing, StepKind
+from transforms.errors import TransformError
+
+STEPS: dict[str, StepKind] = {
+    "deidentify": deidentify,
+}
+
+
+def named(step: Step) -> str:
+    """Which step this is; config/steps.py has seen to it that it is exactly one."""
+    return next(name for name in STEPS if getattr(step, name) is not None)
+
+
+def told(step: Step) -> str:
+    """A step in the words of `check`."""
+    return STEPS[named(step)].told(step)
+
+
+def run(passing: Passing, step: Step, around: Around) -> Passing:
+    """One step. Raises HoldObject, WaitObject."""
+    try:
+        return STEPS[named(step)].run(passing, step, around)
+    except TransformError as error:
+        raise HoldObject(error.reason, error.detail) from error
+
+
+def run_all(passing: Passing, steps: Iterable[Step], around: Around) -> Passing:
+    """Every step of a route in its order. Raises HoldObject, WaitObject."""
+    for step in steps:
+        passing = run(passing, step, around)
+    return passing
