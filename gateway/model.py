@@ -55,6 +55,16 @@ class Verdict(StrEnum):
     DROP = "drop"
 
 
+class Grouping(Struct, frozen=True):
+    """What an object's deliveries wait for before they begin: that its study or series is complete (docs/groups.md)."""
+
+    by: str  # "study" or "series"
+    uid: str  # of the study or series, as received
+    quiet: float  # seconds without an arrival
+    max_wait: float  # seconds after which it is closed whatever is missing
+    expected: int = 0  # instances that this object or the rule says there are; 0: not known
+
+
 class Decision(Struct, frozen=True):
     """The outcome of the rules for one object, pinned when it was received (a reload does not change it)."""
 
@@ -66,6 +76,7 @@ class Decision(Struct, frozen=True):
     key_ids: tuple[str, ...] = ()  # one per step, "" where a step has no key: another key is never used by mistake
     detail: str = ""  # for people; never a value of the data set
     on_conflict: str = "hold"  # the listener's word on a known UID with other bytes: hold, or deliver
+    group: Grouping | None = None
 
 
 class Instance(Struct, frozen=True):
@@ -99,6 +110,18 @@ class InstanceState(StrEnum):
     DISCARDED = "discarded"  # a person gave it up; audited
 
 
+class Unit(Struct, frozen=True):
+    """The members of one closed group that go to one destination as a whole."""
+
+    group: int  # number of the group in the ledger
+    route: str
+    by: str  # "study" or "series"
+    uid: str  # of the study or series, as received
+    follow_up: int  # 0: the first of this study or series; n: the n-th group of what came late
+    closed: str  # why it was closed: groups.QUIET, groups.EXPECTED or groups.CAP
+    members: int  # jobs of this unit; those of a group that were delivered before, or are held, are not among them
+
+
 class Job(Struct, frozen=True):
     """One delivery leased to a worker: everything the worker needs, without a database handle."""
 
@@ -107,6 +130,7 @@ class Job(Struct, frozen=True):
     instance: Instance
     destination: str
     attempts: int  # tries of this object that count, before this one
+    unit: Unit | None = None  # only where the destination takes whole groups
 
 
 class Result(StrEnum):

@@ -33,8 +33,10 @@ from gateway.app.control import Frame, Word
 from gateway.audit.events import Party, PeerRefused
 from gateway.config.kept import kept
 from gateway.config.schema import Config
+from gateway.deliver.contract import Carrier, UnitCarrier
 from gateway.deliver.lanes import Lanes
 from gateway.deliver.table import Surroundings, carrier
+from gateway.deliver.units import Units
 from gateway.dimse.acceptor import Acceptor
 from gateway.dimse.negotiation import AcceptancePolicy
 from gateway.errors import GatewayError, HoldObject, RefusePeer
@@ -45,7 +47,7 @@ from gateway.receive.admission import Admission, Arrival
 from gateway.receive.dimse import Intake, limits_of
 from gateway.rulebook import Rulebook, compile_ruleset
 from gateway.security.tls import describe, server_context, stale
-from gateway.store.inflight import Inflight
+from gateway.store.inflight import UNIT, Inflight
 from gateway.store.spool import Spool
 from gateway.writer.client import WriterClient
 
@@ -90,9 +92,14 @@ class Worker:
         self.writer = WriterClient(state / "run" / "writer.sock", name, self._work)
         around = Surroundings(config, (state / "secret").read_bytes())
         self._lanes = {
-            key: Lanes(key, carrier(block, around), _ourselves(block.dimse), self._prepare, self.writer)
+            key: self._driver(key, carrier(block, around), _ourselves(block.dimse))
             for key, block in config.destinations.items()
         }
+
+    def _driver(self, name: str, to: Carrier | UnitCarrier, source: Party) -> Lanes | Units:
+        if to.whole:
+            return Units(name, to, source, self._prepare, self.writer, self._making)
+        return Lanes(name, to, source, self._prepare, self.writer)
 
     def run(self) -> None:
         """Serve until drained."""
@@ -250,6 +257,15 @@ class Worker:
             yield outgoing
         finally:
             preparing.__exit__(None, None, None)
+
+    @contextmanager
+    def _making(self, delivery: int) -> Iterator[None]:
+        """A unit is being made: a crash inside is counted against all of its members."""
+        slot = self.inflight.set(delivery | UNIT)
+        try:
+            yield
+        finally:
+            self.inflight.clear(slot)
 
     def _drain(self) -> None:
         log.info("draining")

@@ -93,4 +93,5 @@ def _plain(row: StatusRow) -> dict[str, object]:
         "next_try": row.next_try,
         "sent_instance": row.sent_instance,
         "sent_sha256": row.sent_sha256,
+        "group": row.group,
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gateway.config import deidentification, ends, steps
+from gateway.config import deidentification, ends, groups, steps
 from gateway.config.document import Positions
 from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
@@ -78,7 +78,7 @@ def _otherwise(route: dict[str, Any], loc: Loc, last: bool, places: Positions) -
     if not last:
         found.append(places.at_key((*loc, "otherwise"), "only the last route is `otherwise`; those after it are dead"))
     for key in sorted(route.keys() - OTHERWISE_KEYS):
-        if key in ("match", "steps", "mode", *ACTIONS):
+        if key in ("match", "steps", "mode", "group", *ACTIONS):
             found.append(places.at_key((*loc, key), f"`otherwise` takes no {key!r}: it takes what no route matched"))
     if route["otherwise"] == "drop" and not (text(route, "reason") or "").strip():
         found.append(places.at_value(loc, "`otherwise: drop` needs a reason: it is audited for each object"))
@@ -106,6 +106,7 @@ def _route(route: dict[str, Any], loc: Loc, data: Any, places: Positions) -> lis
                     places.at_key((*loc, other), f"a route that says `{key}` has no {other!r}: nothing leaves")
                 )
     found += _deliver(route, loc, data, places)
+    found += groups.problems(route, loc, data, places)
     found += steps.problems(route, loc, data, places)
     return found
 

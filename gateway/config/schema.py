@@ -150,7 +150,7 @@ class FolderDestination(Block):
     """A directory that gets Part 10 files with server-made names, each complete when its name appears."""
 
     dir: FileRef
-    layout: Literal["flat", "study"] = "study"
+    layout: Literal["flat", "study", "group"] = "study"  # group: a folder a closed group, there as a whole or not
 
 
 class Destination(Block):
@@ -161,6 +161,11 @@ class Destination(Block):
     tls: Tls | None = None
     unsafe_plaintext: str | None = None
     retry: Retry = Retry()
+
+    @property
+    def whole(self) -> bool:
+        """It takes closed groups as a whole (docs/groups.md), not one instance after another."""
+        return self.folder is not None and self.folder.layout == "group"
 
 
 class Override(Block):
@@ -223,12 +228,22 @@ class Step(Block):
     deidentify: str | None = None
 
 
+class Group(Block):
+    """Deliveries of a study or series begin when it is complete (docs/groups.md)."""
+
+    by: Literal["study", "series"] = "study"
+    quiet: Duration = Field(90.0, gt=0)  # without an arrival
+    max_wait: Duration = Field(4 * 3600.0, gt=0)  # after the first arrival: then it is closed whatever is missing
+    expect: int | str | None = None  # how many there are, or the attribute that says so
+
+
 class Route(Block):
     """One rule. `match` + (`deliver` | `hold` | `drop`), or the final `otherwise`."""
 
     id: Identifier
     match: dict[str, Any] | None = None
     steps: tuple[Step, ...] = ()
+    group: Group | None = None
     deliver: Identifiers = ()
     hold: str | None = None  # reason
     drop: str | None = None  # reason

@@ -13,6 +13,7 @@ from gateway.config.plain import items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
 from gateway.decide.facts import CONTEXT
 from gateway.decide.tree import COMBINERS, Compiler, Node
+from gateway.decide.values import Kind
 
 
 def problems(data: Any, places: Positions) -> list[Problem]:
@@ -22,6 +23,7 @@ def problems(data: Any, places: Positions) -> list[Problem]:
     earlier: list[tuple[str, list[str]]] = []
     for number, route in items(data, "routes"):
         loc: Loc = ("routes", number)
+        _expect(mapping(route, "group"), (*loc, "group", "expect"), compiler)
         if not isinstance(route, dict) or route.get("match") is None:
             continue
         here = (*loc, "match")
@@ -49,6 +51,14 @@ def _override(override: Any, loc: Loc, compiler: Compiler) -> None:
         _attribute(at, (*loc, "at"), compiler)
     if isinstance(override, dict) and override.get("when") is not None:
         compiler.match(override["when"], (*loc, "when"))
+
+
+def _expect(group: Any, loc: Loc, compiler: Compiler) -> None:
+    name = text(group, "expect")
+    if name is not None:
+        kind, _ = compiler.attribute(name, loc)
+        if kind is not None and kind is not Kind.NUMBER:
+            compiler.problems.append(compiler.places.at_value(loc, f"{name!r} is no number of instances"))
 
 
 def _case(case: Any, loc: Loc, compiler: Compiler) -> None:

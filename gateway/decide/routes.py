@@ -22,8 +22,9 @@ from gateway.config.document import Positions
 from gateway.config.problems import errors
 from gateway.config.schema import Config, Route
 from gateway.decide.facts import Facts, Remembered
+from gateway.decide.groups import grouping
 from gateway.decide.tree import Compiler, Node, Truth, leaves
-from gateway.errors import ConfigRefused
+from gateway.errors import ConfigRefused, HoldObject
 from gateway.model import Decision, Verdict
 
 NO_ROUTE = "no-route"
@@ -43,8 +44,9 @@ class CompiledRoute:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """What is done before delivery, in words that compare."""
-        return tuple(step.model_dump_json() for step in self.route.steps)
+        """What is done before delivery, and what is waited for, in words that compare."""
+        group = self.route.group.model_dump_json() if self.route.group else ""
+        return (*(step.model_dump_json() for step in self.route.steps), group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,12 @@ def _conclude(rules: Rules, asked: list[Asked], facts: Facts) -> Decision:
         names = ", ".join(each.route.id for each in delivering)
         return Decision(Verdict.HOLD, delivering[0].route.id, SEVERAL, detail=f"routes with different steps: {names}")
     destinations = dict.fromkeys(name for each in delivering for name in each.route.deliver)
-    return Decision(Verdict.DELIVER, delivering[0].route.id, destinations=tuple(destinations))
+    first = delivering[0].route
+    try:
+        group = grouping(first.group, facts) if first.group else None
+    except HoldObject as error:
+        return Decision(Verdict.HOLD, first.id, error.reason, detail=error.detail)
+    return Decision(Verdict.DELIVER, first.id, destinations=tuple(destinations), group=group)
 
 
 def _where(rules: Rules, route: CompiledRoute, answer: Truth | None, facts: Facts) -> str:

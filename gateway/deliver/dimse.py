@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
+from typing import Literal
 from uuid import uuid4
 
 from gateway.audit.events import Party
@@ -38,6 +39,7 @@ class DimseCarrier:
     """One `dimse:` destination of gateway.yaml."""
 
     kind = "out"
+    whole: Literal[False] = False
 
     def __init__(self, destination: Destination, peers: dict[str, Peer], context: ssl.SSLContext | None) -> None:
         assert destination.dimse is not None

@@ -13,8 +13,8 @@ import errno
 import hashlib
 import os
 from collections.abc import Sequence
-from pathlib import PurePosixPath
-from typing import Final
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
 from uuid import uuid4
 
 from gateway.audit.events import Party
@@ -36,6 +36,7 @@ class FolderCarrier:
     """One `folder:` destination of gateway.yaml. `secret` keys the names; it lives in the state directory."""
 
     kind = "export"
+    whole: Literal[False] = False
     lanes = 2
     idle = 5.0
 
@@ -73,33 +74,39 @@ class FolderSession:
         fresh = place / f".{name}.{uuid4().hex[:8]}"
         try:
             place.mkdir(mode=0o700, exist_ok=True)
-            descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(descriptor, "wb", buffering=0) as out:
-                head = b""
-                if outgoing.kind is Kind.DICOM:
-                    head = part10.meta(identity.sop_class, identity.sop_instance, outgoing.syntax)
-                out.write(head)
-                sent, whole = Hashed(outgoing.source), hashlib.sha256(head)
-                for chunk in chunks(sent):
-                    whole.update(chunk)
-                    view = memoryview(chunk)
-                    while view:
-                        view = view[out.write(view) :]
-                os.fdatasync(descriptor)
+            sent, whole = written(fresh, outgoing)
             fresh.rename(place / name)
-            _sync(place)
-            _sync(self._folder.dir)
+            sync(place)
+            sync(self._folder.dir)
         except OSError as error:
             fresh.unlink(missing_ok=True)
             raise DestinationDown("folder-unavailable", os.strerror(error.errno or errno.EIO)) from error
-        file = str(PurePosixPath(under, name))
-        return Answer(Result.DELIVERED, None, "", sent.sha256(), outgoing.syntax, file, whole.hexdigest())
+        return Answer(Result.DELIVERED, None, "", sent, outgoing.syntax, str(PurePosixPath(under, name)), whole)
 
     def close(self, *, orderly: bool = True) -> None:
         return
 
 
-def _sync(folder: os.PathLike[str]) -> None:
+def written(path: Path, outgoing: Outgoing) -> tuple[str, str]:
+    """Write a new file and make its bytes durable: SHA-256 of the data set, and of the whole file. Raises OSError."""
+    head = b""
+    if outgoing.kind is Kind.DICOM:
+        head = part10.meta(outgoing.identity.sop_class, outgoing.identity.sop_instance, outgoing.syntax)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb", buffering=0) as out:
+        out.write(head)
+        sent, whole = Hashed(outgoing.source), hashlib.sha256(head)
+        for chunk in chunks(sent):
+            whole.update(chunk)
+            view = memoryview(chunk)
+            while view:
+                view = view[out.write(view) :]
+        os.fdatasync(descriptor)
+    return sent.sha256(), whole.hexdigest()
+
+
+def sync(folder: os.PathLike[str]) -> None:
+    """Make the names in a folder durable. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -145,7 +145,7 @@ class Lanes:
                 if session is None:
                     session = self._open(need)
                 answer = session.send(outgoing)
-                outcome = _outcome(job, session, outgoing, answer)
+                outcome = outcome_of(session.association, outgoing, answer)
         except HoldObject as error:
             outcome = Outcome(job.delivery, Result.HELD, reason=error.reason, detail=error.detail)
         except WaitObject as error:
@@ -181,11 +181,12 @@ class Lanes:
             self._writer.closed(Closed(session.association, orderly))
 
 
-def _outcome(job: Job, session: Session, outgoing: Outgoing, answer: Answer) -> Outcome:
+def outcome_of(association: str, outgoing: Outgoing, answer: Answer) -> Outcome:
+    """What came of an object that was sent on `association`, our id of it."""
     return Outcome(
-        job.delivery,
+        outgoing.job.delivery,
         answer.result,
-        association=session.association,
+        association=association,
         status=answer.status,
         reason=answer.reason,
         sent_instance=outgoing.identity.sop_instance,

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.config.schema import Config, Destination
-from gateway.deliver.contract import Carrier
+from gateway.deliver.contract import Carrier, UnitCarrier
 from gateway.deliver.dimse import DimseCarrier
 from gateway.deliver.folder import FolderCarrier
+from gateway.deliver.group_folder import GroupFolderCarrier
 from gateway.security.tls import client_context
 
 
@@ -27,18 +28,20 @@ def _dimse(destination: Destination, around: Surroundings) -> Carrier:
     return DimseCarrier(destination, around.config.peers, context)
 
 
-def _folder(destination: Destination, around: Surroundings) -> Carrier:
+def _folder(destination: Destination, around: Surroundings) -> Carrier | UnitCarrier:
     assert destination.folder is not None
+    if destination.folder.layout == "group":
+        return GroupFolderCarrier(destination.folder, around.secret)
     return FolderCarrier(destination.folder, around.secret)
 
 
-CARRIERS: dict[str, Callable[[Destination, Surroundings], Carrier]] = {
+CARRIERS: dict[str, Callable[[Destination, Surroundings], Carrier | UnitCarrier]] = {
     "dimse": _dimse,
     "folder": _folder,
 }
 
 
-def carrier(destination: Destination, around: Surroundings) -> Carrier:
+def carrier(destination: Destination, around: Surroundings) -> Carrier | UnitCarrier:
     """The carrier of one destination; config/references.py has seen to it that exactly one kind is there."""
     kind = next(name for name in CARRIERS if getattr(destination, name) is not None)
     return CARRIERS[kind](destination, around)

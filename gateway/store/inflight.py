@@ -2,6 +2,8 @@
 
 A small file of 64 slots of 8 bytes, mapped and shared. A worker writes a delivery's number into a slot before it
 touches the object and zero after; a written page survives the death of the process. The writer reads it then.
+Where a destination makes something of a whole group, the slot holds one delivery of the unit and the mark UNIT: a
+crash then counts against every member.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import struct
 import threading
 from pathlib import Path
 
+UNIT = 1 << 63  # the slot's number is one delivery of a unit that was being made
 _SLOTS = 64
 _SLOT = struct.Struct("<Q")
 

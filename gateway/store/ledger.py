@@ -17,6 +17,7 @@ from sqlalchemy import ColumnDefault, Connection, and_, bindparam, func, insert,
 from sqlalchemy.dialects import sqlite
 
 from gateway.model import DeliveryState, Instance, InstanceState, Job, Outcome
+from gateway.store.groups import GroupTable
 from gateway.store.prepared import Cursor, Prepared
 from gateway.store.schema import associations, deliveries, instances, meta, outbox
 from gateway.store.transitions import Cause, after
@@ -48,6 +49,7 @@ class Row(NamedTuple):
     crashes: int
     first_try: float | None
     worker: str
+    grouped: int | None
 
 
 _ROW = select(*(deliveries.c[name] for name in Row._fields))
@@ -104,6 +106,7 @@ _WAKE = Prepared(
         deliveries.c.destination == bindparam("there"),
         deliveries.c.state == DeliveryState.WAITING.value,
         deliveries.c.attempts == 0,
+        deliveries.c.next_try.is_not(None),  # what waits for its group is not woken by its destination
     )
     .values(next_try=bindparam("to_next_try"), reason="")
 )
@@ -146,6 +149,7 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self._do = connection.execute
         self._fast = Cursor(connection)
+        self.groups = GroupTable(connection, self._fast)
 
     def known(self, sop_instance: str) -> list[Known]:
         """What is there under this SOP Instance UID."""
@@ -185,8 +189,9 @@ class Transaction:
         worker: str = "",
         next_try: float = 0.0,
         reason: str = "",
+        group: int | None = None,
     ) -> int:
-        """A new delivery: leased to `worker`, or waiting until `next_try`; its number."""
+        """A new delivery: leased to `worker`, or waiting until `next_try` or until `group` is closed; its number."""
         state = after(DeliveryState.WAITING, Cause.LEASED) if worker else DeliveryState.WAITING
         return self._fast.insert(
             _INSERT_DELIVERY,
@@ -198,9 +203,10 @@ class Transaction:
                 "state": state.value,
                 "reason": reason,
                 "worker": worker,
-                "next_try": next_try or now,
+                "next_try": None if group is not None else next_try or now,
                 "first_try": now if worker else None,
                 "updated": now,
+                "grouped": group,
             },
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,9 +12,12 @@ from msgspec import Struct
 from sqlalchemy import Connection, func, select
 
 from gateway.config.schema import State
+from gateway.decide.groups import Waits, judge
 from gateway.errors import GatewayError
 from gateway.model import DeliveryState, Instance, InstanceState
 from gateway.store.engine import open_read_only
+from gateway.store.groups import GroupTable
+from gateway.store.prepared import Cursor
 from gateway.store.schema import deliveries, instances, meta
 
 _value = msgspec.msgpack.Decoder(Instance)
@@ -34,6 +38,21 @@ class StatusRow(Struct, frozen=True):
     next_try: float | None
     sent_instance: str  # of what is delivered
     sent_sha256: str
+    group: int | None  # number of the group its delivery waits for, or waited for
+
+
+class GroupTold(Struct, frozen=True):
+    """One open group, and what it waits for."""
+
+    group: int
+    route: str
+    by: str  # study or series
+    uid: str
+    follow_up: int  # 0: the first of its study or series
+    arrived: int  # different SOP instances so far, those of earlier groups of the study included
+    expected: int  # 0: nobody said
+    reason: str  # code of gateway/decide/groups.py
+    until: float
 
 
 class HeldRow(Struct, frozen=True):
@@ -74,12 +93,25 @@ class Reader:
             counts[state] += number
         return counts
 
+    def groups(self, now: float, uid: str = "") -> list[GroupTold]:
+        """Open groups, all or those of one study or series, and what each waits for at `now`."""
+        table = GroupTable(self._connection, Cursor(self._connection))
+        found = []
+        for row in table.open_groups(uid):
+            evidence = table.evidence(row)
+            judged = judge(row.quiet, row.max_wait, evidence, now)
+            reason, until = (judged.reason, judged.until) if isinstance(judged, Waits) else ("group-closing", now)
+            told = (evidence.arrived, evidence.expected, reason, until)
+            found.append(GroupTold(row.id, row.route, row.kind, row.uid, row.number, *told))
+        return found
+
     def status(self, *, everything: bool, limit: int) -> list[StatusRow]:
         """The newest first: what is open, or everything."""
         d, i = deliveries, instances
+        now = time.time()
         query = (
             select(i.c.id, i.c.value, i.c.state, i.c.reason, d.c.destination, d.c.state, d.c.reason, d.c.detail,
-                   d.c.attempts, d.c.next_try, d.c.sent_instance, d.c.sent_sha256)
+                   d.c.attempts, d.c.next_try, d.c.sent_instance, d.c.sent_sha256, d.c.grouped)
             .select_from(i.outerjoin(d, d.c.instance == i.c.id))
             .order_by(i.c.id.desc(), d.c.id)
             .limit(limit)
@@ -87,6 +119,7 @@ class Reader:
         if not everything:
             query = query.where(i.c.state.in_([InstanceState.ACTIVE, InstanceState.HELD]))
         rows = []
+        waiting = {told.group: told for told in self.groups(now)}
         for (
             number,
             value,
@@ -100,8 +133,12 @@ class Reader:
             next_try,
             sent_instance,
             sent_sha256,
+            group,
         ) in self._connection.execute(query):
             instance = _value.decode(value)
+            if state == DeliveryState.WAITING and next_try is None and group in waiting:
+                told = waiting[group]
+                reason, next_try, detail = told.reason, told.until, told_of(told)
             rows.append(
                 StatusRow(
                     number,
@@ -116,6 +153,7 @@ class Reader:
                     next_try if state == DeliveryState.WAITING else None,
                     sent_instance or "",
                     sent_sha256 or "",
+                    group,
                 )
             )
         return rows
@@ -155,6 +193,13 @@ class Reader:
         query = select(meta.c.key, meta.c.value).where(meta.c.key.in_(["audit_seq", "audit_hash"]))
         rows = {row.key: row.value for row in self._connection.execute(query)}
         return int(rows.get("audit_seq", "0")), rows.get("audit_hash", "0" * 64)
+
+
+def told_of(group: GroupTold) -> str:
+    """An open group in the words of `status`."""
+    of = f" of {group.expected}" if group.expected else ""
+    late = f", follow-up {group.follow_up}" if group.follow_up else ""
+    return f"{group.by} has {group.arrived}{of}{late}"
 
 
 @contextmanager

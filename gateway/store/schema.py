@@ -6,9 +6,22 @@ Each index is there for one statement of ledger.py or reading.py that would othe
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
 
-VERSION = 4
+VERSION = 5
 metadata = MetaData()
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
 
@@ -55,12 +68,41 @@ deliveries = Table(
     Column("sent_sha256", String(64), nullable=False, default=""),
     Column("steps", String, nullable=False, default=""),
     Column("anonymized", Integer, nullable=False, default=0),
+    Column("grouped", _ID, ForeignKey("groups.id")),  # the group it waited for; NULL where the route groups nothing
     Column("evidence", LargeBinary, nullable=False, default=b""),  # gateway.model.Evidence of what is delivered
     Column("updated", Float, nullable=False),
     Index("deliveries_oldest", "destination", "state", "id", "next_try", "study"),
     Index("deliveries_due", "destination", "state", "next_try"),
     Index("deliveries_took", "association", "sent_study"),
     Index("deliveries_leased", "state", "worker"),
+    Index("deliveries_grouped", "grouped", "destination", "state", sqlite_where=text("grouped IS NOT NULL")),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("route", String(64), nullable=False),
+    Column("kind", String(8), nullable=False),  # study or series
+    Column("uid", String(64), nullable=False),  # of it, as received
+    Column("number", Integer, nullable=False),  # 0 is the first of the study or series, n the n-th follow-up
+    Column("opened", Float, nullable=False),
+    Column("last", Float, nullable=False),
+    Column("quiet", Float, nullable=False),
+    Column("max_wait", Float, nullable=False),
+    Column("expected", Integer, nullable=False),
+    Column("look", Float, nullable=False),  # when it is to be judged again
+    Column("closed", Float),  # NULL: open
+    Column("why", String(16), nullable=False),  # it was closed
+    UniqueConstraint("route", "uid", "number"),
+    Index("groups_look", "closed", "look"),
+)
+
+bringing = Table(
+    "bringing",
+    metadata,
+    Column("grouped", _ID, ForeignKey("groups.id"), primary_key=True),
+    Column("association", String(32), primary_key=True, index=True),
 )
 
 associations = Table(

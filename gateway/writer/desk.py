@@ -19,12 +19,14 @@ import msgspec
 from gateway.audit.events import AnyEvent, ObjectDiscarded, ObjectDropped, ObjectHeld, ObjectReleased
 from gateway.errors import GatewayError
 from gateway.model import DeliveryState, Instance, InstanceState, Job, Outcome, Result, Verdict
+from gateway.store.inflight import UNIT
 from gateway.store.ledger import Known, Row, Transaction
 from gateway.store.retry import exhausted, expired, pause, waiting
 from gateway.store.spool import Spool
 from gateway.store.transitions import ENDS, Cause
 from gateway.writer import audits
 from gateway.writer.dispatch import Dispatch
+from gateway.writer.groups import Groups
 from gateway.writer.messages import (
     Closed,
     Committed,
@@ -67,6 +69,7 @@ class Desk:
         self._spool = spool
         self._crashed = crashed
         self._now = now
+        self._groups = Groups(tx, dispatch, now)
         self.effects = Effects()
 
     def received(self, worker: str, message: Received) -> Committed | Failed:
@@ -85,6 +88,7 @@ class Desk:
         if twin is not None:
             if twin.spool != instance.stored.name:  # said twice against the rule: that file is the object
                 self.effects.unlink.append(instance.stored.name)
+            self._groups.came_again(instance)
             return Committed("duplicate", twin.id)
         if not self._spool.has(instance.stored):
             return Failed("spool-missing", storage=True)
@@ -135,10 +139,14 @@ class Desk:
     def _deliver(self, worker: str, number: int, instance: Instance) -> None:
         """One delivery for each destination, leased at once where that can be."""
         study = instance.identity.study
+        group = self._groups.join(instance)
         for name in instance.decision.destinations:
             there = self._dispatch.destination(name)
-            chosen = self._dispatch.place(study, name, self._now, worker) if there.look_at == inf else ""
-            if chosen:
+            at_once = there.look_at == inf and group is None and not there.whole
+            chosen = self._dispatch.place(study, name, self._now, worker) if at_once else ""
+            if group is not None:
+                self._tx.insert_delivery(number, name, study, self._now, group=group)
+            elif chosen:
                 delivery = self._tx.insert_delivery(number, name, study, self._now, worker=chosen)
                 self._dispatch.leased(study, name, chosen)
                 self.effects.jobs[chosen].append(Job(delivery, number, instance, name, 0))
@@ -148,10 +156,12 @@ class Desk:
                 self._dispatch.look(name, when)
 
     def lease_due(self) -> None:
-        """Lease what waits and may go: retries, backlog, probes."""
+        """Lease what waits and may go: groups that are complete, retries, backlog, probes."""
+        self._groups.close_complete()
         for name, there in self._dispatch.destinations.items():
             if self._dispatch.awake(name, self._now):
-                there.look_at = self._lease(name, there.longest)
+                lease = self._lease_units if there.whole else self._lease
+                there.look_at = lease(name, there.longest)
 
     def _lease(self, name: str, longest: float) -> float:
         """Lease what one destination and its workers have room for; when to look again.
@@ -174,6 +184,23 @@ class Desk:
             self.effects.jobs[worker].extend(jobs)
         if len(found) == room:  # there may be more, of studies that still have room
             return self._now if leases and self._dispatch.room(name) else self._now + 1
+        next_due = self._tx.next_due(name)
+        if next_due is None:
+            return inf
+        return next_due if next_due > self._now else self._now + 1
+
+    def _lease_units(self, name: str, longest: float) -> float:
+        """As `_lease`, for a destination that takes whole groups."""
+        ready = self._tx.groups.ready(name, self._now, self._now + longest, self._dispatch.room(name))
+        for group in ready:
+            chosen = self._dispatch.place_unit(name, self._now)
+            if not chosen:
+                return self._now + 1
+            jobs = self._tx.groups.unit(name, group)
+            self._tx.lease([job.delivery for job in jobs], chosen, self._now)
+            for job in jobs:
+                self._dispatch.leased(job.instance.identity.study, name, chosen)
+            self.effects.jobs[chosen].extend(jobs)
         next_due = self._tx.next_due(name)
         if next_due is None:
             return inf
@@ -279,6 +306,8 @@ class Desk:
         found = self._tx.close_association(association)
         if found is not None:
             kind, opened = found
+            if kind == "in":
+                self._groups.association_ended(association)
             self.effects.events.extend(audits.ended(self._tx, association, kind, opened, orderly, self._now))
 
     def hello(self, message: Hello) -> Ok:
@@ -297,9 +326,11 @@ class Desk:
         self._dispatch.workers.discard(worker)
         self._dispatch.look_everywhere()
         crashed = set(self._crashed(worker))
-        for row in self._tx.leased_to(worker):
+        leased = self._tx.leased_to(worker)
+        units = {(row.grouped, row.destination) for row in leased if row.id | UNIT in crashed}
+        for row in leased:
             self._dispatch.ended(row.study, row.destination, worker)
-            if row.id not in crashed:
+            if row.id not in crashed and (row.grouped, row.destination) not in units:
                 self._tx.change(row, Cause.GIVEN_BACK, self._now, next_try=self._now)
             elif row.crashes + 1 < MAX_CRASHES:
                 self._tx.change(row, Cause.CRASHED, self._now, next_try=self._now, crashes=row.crashes + 1)

@@ -6,18 +6,22 @@ Rules of this file
 * A worker has at most WINDOW deliveries of a destination; the rest waits in the ledger, whatever its number.
 * A destination that is down is probed with one delivery at a time, at pauses that double; nothing else is leased.
 * A clock that is set back stalls nothing: no moment is further away than the longest pause (`awake`).
+* A destination that takes whole groups gets units, whatever their size, until a worker has WINDOW deliveries or more.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 
+from gateway.config.schema import Destination as Block
 from gateway.config.schema import Retry
 from gateway.store.retry import pause
 
 WINDOW = 64
+GROUPS_LOOK = 60.0  # seconds: the longest between two looks at open groups, for a clock that is set back
 
 
 @dataclass(slots=True)
@@ -25,6 +29,7 @@ class Destination:
     """What is known of one destination."""
 
     retry: Retry
+    whole: bool = False  # takes closed groups as a whole
     leased: Counter[str] = field(default_factory=Counter)  # by worker
     failures: int = 0  # in a row; above zero the circuit is open
     down_until: float = 0.0
@@ -40,19 +45,18 @@ class Destination:
 class Dispatch:
     """Workers, destinations, and who owns which study."""
 
-    def __init__(self, retries: dict[str, Retry]) -> None:
+    def __init__(self, blocks: Mapping[str, Block]) -> None:
         self.workers: set[str] = set()
         self.destinations: dict[str, Destination] = {}
         self._owners: dict[tuple[str, str], tuple[str, int]] = {}
-        self.configure(retries)
+        self.groups_at = 0.0  # when the ledger's open groups are to be judged; infinity where none is open
+        self.configure(blocks)
 
-    def configure(self, retries: dict[str, Retry]) -> None:
+    def configure(self, blocks: Mapping[str, Block]) -> None:
         """Destinations as the rule file now has them; what is known of the others stays."""
-        for name, retry in retries.items():
-            if name in self.destinations:
-                self.destinations[name].retry = retry
-            else:
-                self.destinations[name] = Destination(retry)
+        for name, block in blocks.items():
+            there = self.destinations.setdefault(name, Destination(block.retry))
+            there.retry, there.whole = block.retry, block.whole
 
     def destination(self, name: str) -> Destination:
         """One that the rule file no longer has still has deliveries to end."""
@@ -74,6 +78,16 @@ class Dispatch:
         there = self.destination(name)
         there.look_at = min(there.look_at, when)
 
+    def look_at_groups(self, when: float) -> None:
+        """A group may be complete from `when` on."""
+        self.groups_at = min(self.groups_at, when)
+
+    def groups_due(self, now: float) -> bool:
+        """Whether open groups are to be judged now."""
+        if self.groups_at != inf:
+            self.groups_at = min(self.groups_at, now + GROUPS_LOOK)
+        return self.groups_at <= now
+
     def look_everywhere(self) -> None:
         """A worker has come or gone."""
         for there in self.destinations.values():
@@ -85,6 +99,7 @@ class Dispatch:
         for destination in self.destinations.values():
             destination.leased.clear()
             destination.look_at = 0.0
+        self.groups_at = 0.0
 
     def place(self, study: str, name: str, now: float, prefer: str = "") -> str:
         """The worker to lease one delivery to, or "" where it has to wait."""
@@ -101,6 +116,14 @@ class Dispatch:
         else:
             worker = min(self.workers, key=lambda w: there.leased[w])
         return worker if there.leased[worker] < WINDOW else ""
+
+    def place_unit(self, name: str, now: float) -> str:
+        """The worker to lease one unit to, where the destination takes whole groups; "" where it has to wait."""
+        there = self.destination(name)
+        if there.failures and (now < there.down_until or there.leased.total()):
+            return ""
+        worker = min(self.workers, key=lambda w: there.leased[w], default="")
+        return worker if worker and there.leased[worker] < WINDOW else ""
 
     def room(self, name: str) -> int:
         """How many deliveries could be leased now, at most."""

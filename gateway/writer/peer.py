@@ -17,7 +17,7 @@ import msgspec
 
 from gateway.writer.messages import LENGTH, MAX_FRAME, AnyReply, Reply, Request
 
-MOST_UNREAD = 32 << 20  # bytes: more than all windows of all destinations hold
+MOST_UNREAD = 128 << 20  # bytes: more than all windows hold, or a unit of a hundred thousand instances
 _decoder = msgspec.msgpack.Decoder(Request)
 _encoder = msgspec.msgpack.Encoder()
 

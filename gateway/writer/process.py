@@ -93,7 +93,7 @@ class Process:
         self._trail = Trail(self._state / "audit")
         host = socket.gethostname()
         self._source = AuditSource(source_id=f"dicom-gateway@{host}", host=host)
-        self._dispatch = Dispatch({name: block.retry for name, block in config.destinations.items()})
+        self._dispatch = Dispatch(config.destinations)
         self._selector = selectors.DefaultSelector()
         self._grace_until = 0.0 if fresh else time.monotonic() + GRACE
         self._stopping = False
@@ -184,9 +184,10 @@ class Process:
     def _pause(self) -> float:
         """Until the next retry is due, at most a second."""
         longest = min(1.0, max(0.005, self._try_audit - time.monotonic())) if self._owed else 1.0
+        now = time.time()
+        longest = min(longest, max(0.005, self._dispatch.groups_at - now))
         if not self._dispatch.workers:
             return longest
-        now = time.time()
         due = [max(d.look_at, d.down_until) for d in self._dispatch.destinations.values()]
         return min(longest, max(0.005, min(due, default=now + 1) - now))
 
@@ -327,7 +328,7 @@ class Process:
 
     def _configure(self, digest: str) -> None:
         self._config = kept(self._state, digest)
-        self._dispatch.configure({name: block.retry for name, block in self._config.destinations.items()})
+        self._dispatch.configure(self._config.destinations)
 
     def _post(self, tx: Transaction, effects: Effects) -> None:
         """The events of this transaction, into the outbox."""

@@ -10,11 +10,11 @@ from .tree import product, syntax
 
 # A new key is a decision: it must be a code, a count or an id of our own.
 KEYS = {
-    "aborted", "address", "association", "attempt", "bytes", "code", "count", "cut", "delivery", "destination",
-    "detail", "duration", "ended", "error", "event", "failed", "file", "full", "generation", "held", "incoming",
-    "instances", "kind", "limit", "listener", "listeners", "name", "objects", "orphans", "outcome", "peer", "pid",
-    "port", "reason", "refused", "released", "rules", "seconds", "session", "state", "status", "stored", "swept",
-    "waiting", "worker",
+    "aborted", "address", "association", "attempt", "bytes", "code", "count", "cut", "delivery",
+    "destination", "detail", "duration", "ended", "error", "event", "failed", "file", "full", "generation",
+    "group", "held", "incoming", "instances", "kind", "limit", "listener", "listeners", "name", "objects",
+    "orphans", "outcome", "peer", "pid", "port", "reason", "refused", "released", "route", "rules",
+    "seconds", "session", "state", "status", "stored", "swept", "waiting", "worker",
 }  # fmt: skip
 # What may identify a patient, whatever the key: model.Identity's fields and the words for values.
 IDENTIFYING = {

@@ -33,9 +33,12 @@ def until(what: Callable[[], object], seconds: float = 10.0) -> Any:
 
 
 class Stage:
-    """A state directory, its writer, and a way to store. `before` is code that runs in the writer before it starts."""
+    """A state directory, its writer, and a way to store.
 
-    def __init__(self, folder: Path, before: str = "") -> None:
+    `before` is code that runs in the writer before it starts; `also` are further destinations.
+    """
+
+    def __init__(self, folder: Path, before: str = "", also: dict[str, Any] | None = None) -> None:
         self.state = folder / "state"
         for name in ("run", "rules", "spool", "audit"):
             (self.state / name).mkdir(parents=True, exist_ok=True)
@@ -48,6 +51,7 @@ class Stage:
                 "destinations": {
                     "a": {"folder": {"dir": folder / "a"}, "retry": {**retry, "attempts": 3}},
                     "b": {"folder": {"dir": folder / "b"}, "retry": retry},
+                    **(also or {}),
                 },
                 "routes": [{"id": "rest", "otherwise": "hold", "reason": "no-route"}],
             }
