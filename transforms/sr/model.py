@@ -2,7 +2,8 @@
 
 Rules of this file
 * A Document is its header (header.py) and one tree of Items with typed values (values.py). Order is the object's.
-* Everything in it is a value: equal documents compare equal, and read(write(document)) == document (`others` aside).
+* Everything in it is a value: equal documents compare equal, and read(write(document)) == document, but for
+  `others`, icons and the character set (write.py).
 * Items that establish observation context or language stay in the tree; `context` and `language` of every item say what
   holds there, inherited (PS3.3 C.17.5, PS3.16 TID 1001, 1204). None: the document's header says it.
 * Nothing here reads bytes; nothing decides what a template means.
@@ -118,7 +119,7 @@ class OtherAttribute:
     """An attribute of the object that the model has no field for: told in loss reports, not written back."""
 
     path: str  # "ClinicalTrialProtocolID", "(0009,\"CREATOR\",10)"; in an item: "1.3.2/IconImageSequence"
-    values: tuple[str, ...]  # its texts; () where it is empty, a sequence or bulk data
+    values: tuple[str, ...]  # its texts; () where it is bulk data or long
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class SopReference:
     """A SOP Instance by class and instance UID (PS3.3 Table 10-11)."""
 
     sop_class: str
-    sop_instance: str
+    sop_instance: str  # "" where it was sent empty: real dose reports refer to images that were never stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,20 +202,23 @@ class TCoord:
 class Axis:
     """What one row or column of a table holds."""
 
-    number: int  # Table Row Number (0040,A804) or Table Column Number (0040,A805), from 1
+    number: int  # Table Row Number (0040,A804) or Table Column Number (0040,A805), from 1; 0: every one
     name: Code
     unit: Code | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell, or a whole row or column: the missing number is then 0 and `values` has one value for each cell."""
+    """A cell, or a whole row or column: the missing number is then 0 and there is one value for each cell."""
 
     row: int
     column: int
-    vr: str  # Selector Attribute VR (0072,0050); "" where missing
-    values: tuple[str, ...] = ()  # texts of the Selector ... Value attribute
-    codes: tuple[Code, ...] = ()  # Concept Code Sequence, or Selector Code Sequence Value (0072,0080)
+    vr: str = ""  # Selector Attribute VR (0072,0050); "" where the cell holds codes, a reference or nothing
+    values: tuple[str, ...] = ()  # of the attribute Selector ... Value that `vr` names, as texts
+    codes: tuple[Code, ...] = ()  # Concept Code Sequence (0040,A168)
+    unit: Code | None = None  # Measurement Units Code Sequence (0040,08EA)
+    qualifier: Code | None = None  # Numeric Value Qualifier Code Sequence (0040,A301)
+    target: tuple[int, ...] = ()  # Referenced Content Item Identifier (0040,DB73)
 
 
 @dataclass(frozen=True, slots=True)
