@@ -48,6 +48,7 @@ class Claim:
     sop_class: str
     sop_instance: str
     syntax: str
+    study: str = ""  # that it must belong to; "" for any
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,8 @@ def _identified(claim: Claim, found: dict[str, str]) -> Identity:
         raise RefuseObject("sop-class-mismatch", 0xA900, "SOP Class UID differs between command and data set")
     if found.get("SOPInstanceUID") != claim.sop_instance:
         raise RefuseObject("sop-instance-mismatch", 0xA900, "SOP Instance UID differs between command and data set")
+    if claim.study and found.get("StudyInstanceUID") != claim.study:
+        raise RefuseObject("study-mismatch", 0xA900, "Study Instance UID is not the one it was sent to")
     return Identity(
         claim.sop_class,
         claim.sop_instance,

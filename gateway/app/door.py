@@ -22,7 +22,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from gateway.config.schema import DimseLimits
+from gateway.config.schema import Caps
 
 STRANGERS = 1024
 KNOWN = 512
@@ -146,8 +146,8 @@ class Door:
             return None  # let go a moment ago
         return self._left_alone(self._known.add(number, visitor.address))
 
-    def associated(self, number: int, limits: DimseLimits, *, mixed: bool) -> str:
-        """An A-ASSOCIATE-RQ has come whole: "" where the association may be, else the reason why not.
+    def associated(self, number: int, caps: Caps, *, mixed: bool) -> str:
+        """An A-ASSOCIATE-RQ, or the head of a first HTTP request, has come whole: "" where it may be, else why not.
 
         `mixed`: the listener lets peers without a certificate in, too.
         """
@@ -157,15 +157,12 @@ class Door:
         if visitor.associated:
             return ""
         where, address = visitor.listener, visitor.address
-        if (
-            sum(count for (listener, _), count in self._associations.items() if listener == where)
-            >= limits.associations
-        ):
+        if sum(count for (listener, _), count in self._associations.items() if listener == where) >= caps.associations:
             return "too-many-associations"
         anonymous = mixed and not visitor.authenticated
-        if anonymous and self._anonymous[where] >= limits.associations - limits.associations // KEPT:
+        if anonymous and self._anonymous[where] >= caps.associations - caps.associations // KEPT:
             return "too-many-without-certificate"
-        if self._associations[where, address] >= limits.associations_per_peer:
+        if self._associations[where, address] >= caps.associations_per_peer:
             return "too-many-of-this-peer"
         self._out_of_rooms(number, visitor)
         visitor.associated = True

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gateway.app.kinds import Kind, kind_of
 from gateway.config.schema import Listener
 from gateway.errors import GatewayError
 
@@ -26,6 +27,7 @@ class Port:
     socket: socket.socket
     where: tuple[str, int]
     generation: int  # the first whose workers know its listener
+    kind: Kind  # of process that takes its connections
 
 
 class Ports:
@@ -44,8 +46,14 @@ class Ports:
 
     def open(self, listeners: Iterable[Listener], generation: int) -> None:
         """These and no others from now on. Raises GatewayError(cannot-listen), and nothing has changed."""
-        wanted = {each.id: (each.dimse.host, each.dimse.port) for each in listeners}
-        kept = {name: port for name, port in self._open.items() if wanted.get(name) == port.where}
+        on_network = [each for each in listeners if each.port is not None]
+        wanted = {each.id: each.port for each in on_network if each.port is not None}
+        kinds = {each.id: kind_of(each) for each in on_network}
+        kept = {
+            name: port
+            for name, port in self._open.items()
+            if wanted.get(name) == port.where and kinds[name] is port.kind
+        }
         spare = {port.where: port.socket for name, port in self._open.items() if name not in kept}
         fresh: dict[str, Port] = {}
         bound: list[socket.socket] = []
@@ -56,7 +64,7 @@ class Ports:
                 if sock is None:
                     sock = _bound(name, where)
                     bound.append(sock)
-                fresh[name] = Port(sock, where, generation)
+                fresh[name] = Port(sock, where, generation, kinds[name])
         except GatewayError:
             for sock in bound:
                 sock.close()

@@ -5,7 +5,8 @@ Rules of this file
 * It owns the caps (door.py): who stands longest at the door makes room for who comes; an association above a cap is
   rejected. Nobody is turned away because something is still starting: who calls then waits in the backlog.
 * It never waits for a worker: a frame that one does not take now goes to another, or is not said.
-* A socket goes to the worker with the fewest connections (no SO_REUSEPORT: it can put all into one worker).
+* A socket goes to the process of its kind (kinds.py) with the fewest connections (no SO_REUSEPORT: it can put all into
+  one of them).
 * Reload (SIGHUP) checks the file first; a bad one changes nothing. A good one starts a new generation of workers,
   and the old one drains.
 * What dies is started again, at most `MAX_RESTARTS` times a minute; then the gateway stops with a reason.
@@ -35,6 +36,7 @@ import msgspec
 from gateway.app import control
 from gateway.app.control import Frame, Word
 from gateway.app.door import Door
+from gateway.app.kinds import Kind, wanted
 from gateway.app.ports import Ports
 from gateway.errors import ConfigRefused, GatewayError
 from gateway.folders import made
@@ -57,6 +59,7 @@ class _Worker:
     process: subprocess.Popen[bytes]
     control: socket.socket
     generation: int
+    kind: Kind = Kind.WORKER
     ready: bool = False
     connections: set[int] = field(default_factory=set)
 
@@ -138,18 +141,19 @@ class Supervisor:
 
     def _start_workers(self) -> None:
         self._generation += 1
-        for _ in range(self._config.workers.count):
-            self._start_worker()
+        for kind, count in wanted(self._config).items():
+            for _ in range(count):
+                self._start_worker(kind)
 
-    def _start_worker(self) -> None:
+    def _start_worker(self, kind: Kind) -> None:
         ours, theirs = socket.socketpair()
         self._serial += 1
-        name = f"worker-{self._serial}-{secrets.token_hex(3)}"
-        command = [sys.executable, "-m", "gateway.app.worker", "--rules", self._digest, "--state", str(self._state)]
+        name = f"{kind}-{self._serial}-{secrets.token_hex(3)}"
+        command = [sys.executable, "-m", f"gateway.app.{kind}", "--rules", self._digest, "--state", str(self._state)]
         command += ["--name", name, "--control", str(theirs.fileno())]
         with theirs:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])  # noqa: S603
-        worker = _Worker(name, process, ours, self._generation)
+        worker = _Worker(name, process, ours, self._generation, kind)
         self._workers.append(worker)
         self._selector.register(ours, selectors.EVENT_READ, ("worker", worker))
 
@@ -191,7 +195,8 @@ class Supervisor:
                 return 1
 
     def _accept(self, name: str) -> None:
-        workers = [w for w in self._workers if w.ready and w.generation >= self._ports[name].generation]
+        port = self._ports[name]
+        workers = [w for w in self._workers if w.ready and w.kind is port.kind and w.generation >= port.generation]
         if not workers:
             time.sleep(0.02)  # a worker is starting: who calls now waits in the backlog and is not turned away
             return
@@ -253,12 +258,14 @@ class Supervisor:
                 self._forget(frame.connection)
 
     def _ready(self, worker: _Worker) -> None:
-        """One more worker serves; of a new generation, the old one drains now and not before."""
+        """One more process serves; of a new generation, the old ones of its kind drain now and not before."""
         worker.ready = True
-        if worker.generation == self._generation != self._announced:
+        serving = {w.kind for w in self._workers if w.ready and w.generation == self._generation}
+        kinds = wanted(self._config).keys()
+        if self._generation != self._announced and kinds <= serving:
             self._announce()
         for old in self._workers:
-            if old.generation < self._generation and old.ready:
+            if old.generation < self._generation and old.ready and (old.kind in serving or old.kind not in kinds):
                 old.ready = False
                 with contextlib.suppress(OSError):
                     control.send(old.control, Frame(Word.DRAIN))
@@ -270,7 +277,7 @@ class Supervisor:
         if listener is None:  # a reload took it away; its worker drains
             return Word.REFUSED
         mixed = listener.tls is not None and listener.tls.client_cert == "optional"
-        refusal = self._door.associated(number, listener.dimse.limits, mixed=mixed)
+        refusal = self._door.associated(number, listener.caps, mixed=mixed)
         if refusal:
             log.warning(fields("association-refused", listener=name, reason=refusal, worker=worker.name))
         return Word.REFUSED if refusal else Word.GRANTED
@@ -294,7 +301,7 @@ class Supervisor:
             if worker.generation == self._generation:
                 log.error(fields("worker-died", worker=worker.name, status=worker.process.returncode))
                 died += 1
-                self._start_worker()
+                self._start_worker(worker.kind)
         if self._writer is not None and self._writer.poll() is not None:
             log.error(fields("writer-died", status=self._writer.returncode))
             died += 1

@@ -12,11 +12,9 @@ Rules of this file
 
 from __future__ import annotations
 
-import argparse
 import gc
 import logging
 import os
-import resource
 import selectors
 import signal
 import socket
@@ -26,12 +24,11 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from gateway.app import control
 from gateway.app.control import Frame, Word
+from gateway.app.start import run
 from gateway.audit.events import Party, PeerRefused
-from gateway.config.kept import kept
 from gateway.config.schema import Config
 from gateway.deliver.contract import Carrier, UnitCarrier
 from gateway.deliver.lanes import Lanes
@@ -39,8 +36,8 @@ from gateway.deliver.table import Surroundings, carrier
 from gateway.deliver.units import Units
 from gateway.dimse.acceptor import Acceptor
 from gateway.dimse.negotiation import AcceptancePolicy
-from gateway.errors import GatewayError, HoldObject, RefusePeer
-from gateway.logs import configure, fields
+from gateway.errors import RefusePeer
+from gateway.logs import fields
 from gateway.model import Job, Outcome, Result
 from gateway.pipeline import Outgoing, prepare
 from gateway.receive.admission import Admission, Arrival
@@ -84,10 +81,10 @@ class Worker:
         self._questions: dict[int, _Question] = {}
         self._lock = threading.Lock()
         self._draining = threading.Event()
-        self._listeners = {each.id: each for each in config.listeners}
+        self._listeners = {each.id: (each, each.dimse) for each in config.listeners if each.dimse is not None}
         self._tls = {
             each.id: server_context(each.tls, each.tls.identity or config.identity) if each.tls else None
-            for each in config.listeners
+            for each, _ in self._listeners.values()
         }
         self.writer = WriterClient(state / "run" / "writer.sock", name, self._work)
         around = Surroundings(config, (state / "secret").read_bytes())
@@ -140,7 +137,7 @@ class Worker:
                 sock.close()
                 self._tell(Word.CLOSED, frame.connection)
                 return
-            limits = self._listeners[frame.listener].dimse.limits
+            limits = self._listeners[frame.listener][1].limits
             self._admission.add(
                 sock,
                 frame.listener,
@@ -197,7 +194,7 @@ class Worker:
 
     def _associate(self, arrival: Arrival) -> None:
         """One association, from its A-ASSOCIATE-RQ to its end."""
-        listener = self._listeners[arrival.listener]
+        listener, dimse = self._listeners[arrival.listener]
         try:
             subject = ""
             if isinstance(arrival.sock, ssl.SSLSocket):
@@ -214,10 +211,10 @@ class Worker:
                 arrival.address,
                 subject,
                 time.time,
-                lambda: self._admitted(arrival.connection, listener.dimse.limits.artim),
+                lambda: self._admitted(arrival.connection, dimse.limits.artim),
             )
-            policy = AcceptancePolicy(listener.dimse.accept, frozenset(listener.dimse.extra_sop_classes))
-            acceptor = Acceptor(arrival.sock, arrival.request, policy, intake, limits_of(listener.dimse.limits))
+            policy = AcceptancePolicy(dimse.accept, frozenset(dimse.extra_sop_classes))
+            acceptor = Acceptor(arrival.sock, arrival.request, policy, intake, limits_of(dimse.limits))
             with self._lock:
                 self._acceptors[arrival.connection] = acceptor
             if self._draining.is_set():
@@ -290,23 +287,7 @@ def _ourselves(dimse: object) -> Party:
 
 def main() -> int:
     """Entry point of the process."""
-    parser = argparse.ArgumentParser(prog="gateway.app.worker")
-    parser.add_argument("--rules", required=True)
-    parser.add_argument("--state", required=True, type=Path)
-    parser.add_argument("--name", required=True)
-    parser.add_argument("--control", required=True, type=int)
-    arguments = parser.parse_args()
-    os.umask(0o077)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    configure(os.environ.get("DICOM_GATEWAY_LOG", "INFO"))
-    logging.getLogger().name = arguments.name
-    try:
-        config = kept(arguments.state, arguments.rules)
-        Worker(config, arguments.rules, arguments.name, socket.socket(fileno=arguments.control)).run()
-    except (GatewayError, HoldObject) as error:
-        log.error(fields("worker-cannot-start", reason=error.reason, detail=error.detail))
-        return 2
-    return 0
+    return run("worker", lambda start: Worker(start.config, start.digest, start.name, start.control).run())
 
 
 if __name__ == "__main__":

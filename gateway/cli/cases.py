@@ -88,7 +88,7 @@ def facts_of(config: Config, case: Case) -> Facts:
     """The facts of a case: its file's, and over them what `set` says."""
     given = case.given
     listener = next((each for each in config.listeners if each.id == given.listener), config.listeners[0])
-    called = given.called_ae or listener.dimse.ae[0]
+    called = given.called_ae or listener.called
     beneath: Facts | None = None
     if given.file:
         source, uid = _read(given.file)

@@ -56,7 +56,7 @@ def explain(
     except (GatewayError, TransformError) as error:
         fail(str(error))
     chosen = next(each for each in config.listeners if each.id == (listener or names[0]))
-    origin = Origin(chosen.id, "", "", calling_ae, called_ae or chosen.dimse.ae[0])
+    origin = Origin(chosen.id, "", "", calling_ae, called_ae or chosen.called)
     told = explain_routes(ruleset.rules, ObjectFacts(origin, source, index), values=values)
     around = Around(ruleset, Egress(), lambda data: BytesSource(b"".join(data)), trial=True, trace=True)
     made = Passing(source, uid, Identity("", ""))

@@ -17,7 +17,8 @@ from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
 
 DESTINATION_KINDS = tuple(kinds.DESTINATIONS)
-SECURED = ("dimse",)  # kinds that speak over a network
+LISTENER_KINDS = ("dimse", "stow")
+SECURED = ("dimse", "stow")  # kinds that speak over a network
 
 
 def problems(data: Any, places: Positions) -> list[Problem]:
@@ -44,16 +45,52 @@ def _listeners(data: Any, places: Positions) -> list[Problem]:
         if name in seen:
             found.append(places.at_value((*loc, "id"), f"a second listener {name!r}"))
         seen.add(name)
-        dimse = mapping(block, "dimse")
-        port = dimse.get("port")
+        named = [kind for kind in LISTENER_KINDS if given(block, kind)]
+        if len(named) != 1:
+            shown = "none of them" if not named else " and ".join(named)
+            message = f"a listener is exactly one of {', '.join(LISTENER_KINDS)}; this has {shown}"
+            found.append(places.at_value(loc, message))
+            continue
+        kind = named[0]
+        inner = mapping(block, kind)
+        port = inner.get("port")
         if isinstance(port, int) and port:
-            other = bound.setdefault((dimse.get("host"), port), name)
+            other = bound.setdefault((inner.get("host"), port), name)
             if other != name:
-                found.append(places.at_value((*loc, "dimse", "port"), f"listener {other!r} has port {port} already"))
+                found.append(places.at_value((*loc, kind, "port"), f"listener {other!r} has port {port} already"))
         found += _secured(block, loc, data, places, "client certificates")
         if "check_host" in mapping(block, "tls"):
             found.append(places.at_key((*loc, "tls", "check_host"), "`check_host` belongs to destinations"))
-        found += _titles(block, dimse, (*loc, "dimse"), places)
+        if kind == "dimse":
+            found += _titles(block, inner, (*loc, "dimse"), places)
+        if kind == "stow":
+            found += _callers(block, inner, (*loc, "stow"), places)
+    return found
+
+
+def _callers(block: dict[str, Any], stow: dict[str, Any], loc: Loc, places: Positions) -> list[Problem]:
+    """Who may call a STOW listener: certificate subjects and tokens."""
+    found: list[Problem] = []
+    subjects = words(stow, "subjects")
+    if stow.get("subjects") == []:
+        found.append(places.at_value((*loc, "subjects"), "nobody may call; leave it out to let any certificate in"))
+    if subjects and not given(block, "tls"):
+        found.append(places.at_key((*loc, "subjects"), "`subjects` need tls: without it there is no certificate"))
+    for below, name in subjects:
+        found += _subject(name, (*loc, *below), places)
+    bearer = mapping(stow, "bearer")
+    here = (*loc, "bearer")
+    if given(stow, "bearer"):
+        if given(bearer, "keys") == given(bearer, "keys_url"):
+            found.append(places.at_value(here, "`bearer` has exactly one of `keys: file:PATH` and `keys_url`"))
+        if given(bearer, "keys_url") != given(bearer, "tls"):
+            found.append(
+                places.at_value(here, "`keys_url` and `tls` go together: the keys are fetched from who is verified")
+            )
+        if given(block, "unsafe_plaintext"):
+            found.append(places.warn(here, "tokens cross the network in plaintext: who reads one may use it"))
+        if bearer.get("algorithms") == []:
+            found.append(places.at_value((*here, "algorithms"), "no algorithm: no token could be taken"))
     return found
 
 
@@ -132,9 +169,10 @@ def _secured(block: dict[str, Any], loc: Loc, data: Any, places: Positions, veri
     found = []
     settings = mapping(block, "tls")
     if loc[0] == "listeners" and text(settings, "client_cert") == "optional" and not given(settings, "trust"):
-        found.append(
-            places.warn((*loc, "tls"), "nobody who calls is known: without `trust` no certificate is asked for")
-        )
+        if not given(mapping(block, "stow"), "bearer"):
+            found.append(
+                places.warn((*loc, "tls"), "nobody who calls is known: without `trust` no certificate is asked for")
+            )
     elif not given(settings, "trust"):
         found.append(places.at_value((*loc, "tls"), f"`tls` needs `trust`: the anchors to check {verified} by"))
     if not given(settings, "identity") and not given(data, "identity"):

@@ -11,7 +11,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
@@ -28,6 +28,7 @@ from gateway.config.units import (
     SecretRef,
     SetValue,
     Size,
+    UrlPath,
     Words,
 )
 
@@ -99,19 +100,102 @@ class DimseListener(Block):
     limits: DimseLimits = DimseLimits()
 
 
+class StowLimits(Block):
+    """Limits of a STOW-RS listener, each known before anything is read or allocated (docs/dicomweb.md)."""
+
+    head: Size = Field(16 << 10, ge=1 << 10, le=64 << 10)  # request line and headers
+    head_time: Duration = Field(30.0, gt=0)  # total time for the handshake, and for the head of each request
+    idle: Duration = 60.0  # between two requests of a connection
+    stall: Duration = Field(120.0, gt=0)  # within one body: longest pause, and what it may fall behind min_rate
+    min_rate: Size = Field(1024, ge=1)  # bytes a second of a body: who drips for hours is cut
+    request_time: Duration = Field(6 * 3600.0, gt=0)  # one whole request, however fast
+    parts: int = Field(10000, ge=1, le=100000)  # of one request
+    part_head: Size = Field(4 << 10, ge=256, le=64 << 10)  # the headers of one part
+    metadata: Size = Field(8 << 20, ge=1 << 10, le=256 << 20)  # the metadata of one request, held in memory
+    object_size: Size = (4 << 30) - 2
+    connections: int = Field(200, ge=1)
+    connections_per_peer: int = Field(50, ge=1)
+
+
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"]
+
+
+class ServiceTls(Block):
+    """How a web service is spoken to: always verified, by anchors that are named. `identity` makes TLS mutual."""
+
+    profile: Literal["bcp195-rfc9325", "bcp195-rfc9325-modified"] = "bcp195-rfc9325"
+    trust: FileRef
+    identity: KeyPair | None = None  # nothing else is shown: the file's own identity is not for this service
+    crl: FileRef | None = None
+
+
+class Bearer(Block):
+    """Which OAuth2 access tokens let a caller in: signed JWTs (RFC 6750, RFC 7519, RFC 9068)."""
+
+    issuer: str = Field(min_length=1, max_length=512)  # `iss`, letter by letter
+    audience: str = Field(min_length=1, max_length=512)  # must be in `aud`
+    scope: Words = ()  # all of these must be in `scope`
+    keys: FileRef | None = None  # a JWK set (RFC 7517); or:
+    keys_url: HttpsUrl | None = None
+    tls: ServiceTls | None = None  # of keys_url
+    refresh: Duration = Field(3600.0, ge=60)  # keys of a keys_url that are older are fetched again
+    algorithms: tuple[Algorithm, ...] = ("RS256", "PS256", "ES256")
+    leeway: Duration = Field(30.0, le=300)  # clocks may differ by so much
+
+
+class StowListener(Block):
+    """A DICOMweb origin server that takes objects: PS3.18 section 10.5, Store transaction."""
+
+    path: UrlPath = "/dicom-web"
+    port: int = Field(ge=0, le=65535)
+    host: str = "0.0.0.0"  # noqa: S104 - as for DIMSE
+    subjects: Words = ()  # certificate subjects that may call; empty: any that TLS lets in
+    bearer: Bearer | None = None  # asked for beside the certificate that `tls` asks for
+    accept: Literal["known", "any"] = "known"
+    extra_sop_classes: Words = ()
+    limits: StowLimits = StowLimits()
+
+
+class Caps(NamedTuple):
+    """How many callers of a listener there may be."""
+
+    associations: int
+    associations_per_peer: int
+
+
 # A known SOP Instance UID with other bytes: a person decides, or the newer one goes its way like any other object
 OnConflict = Literal["hold", "deliver"]
 
 
 class Listener(Block):
-    """One way in. Exactly one kind (`dimse`) and exactly one of `tls` and `unsafe_plaintext`."""
+    """One way in. Exactly one kind, and exactly one of `tls` and `unsafe_plaintext` where it is on a network."""
 
     id: Identifier
-    dimse: DimseListener
+    dimse: DimseListener | None = None
+    stow: StowListener | None = None
     tls: Tls | None = None
     unsafe_plaintext: str | None = None  # the reason
     on_bad_framing: Literal["refuse", "hold"] = "refuse"
     on_conflict: OnConflict = "hold"
+
+    @property
+    def port(self) -> tuple[str, int] | None:
+        """Host and port to listen on; None where it is not on a network."""
+        network = self.dimse or self.stow
+        return None if network is None else (network.host, network.port)
+
+    @property
+    def called(self) -> str:
+        """The AE title that a caller names where nothing else is said; "" where there is none."""
+        return self.dimse.ae[0] if self.dimse else ""
+
+    @property
+    def caps(self) -> Caps:
+        """How many callers it takes at a time, in all and of one address."""
+        if self.stow is not None:
+            return Caps(self.stow.limits.connections, self.stow.limits.connections_per_peer)
+        limits = self.dimse.limits if self.dimse else DimseLimits()
+        return Caps(limits.associations, limits.associations_per_peer)
 
 
 class Peer(Block):
@@ -176,15 +260,6 @@ class Override(Block):
     why: str
     when: dict[str, Any] | None = None
     allow_looser: bool = False
-
-
-class ServiceTls(Block):
-    """How a map service is spoken to: always verified, by anchors that are named. `identity` makes TLS mutual."""
-
-    profile: Literal["bcp195-rfc9325", "bcp195-rfc9325-modified"] = "bcp195-rfc9325"
-    trust: FileRef
-    identity: KeyPair | None = None  # nothing else is shown: the file's own identity is not for this service
-    crl: FileRef | None = None
 
 
 class Patients(Block):

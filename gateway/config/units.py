@@ -21,6 +21,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _URL = re.compile(
     r"https://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::([0-9]{1,5}))?(/[!$&-;=@-Z_a-z~%]{0,1024})?"
 )
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]{1,64}){0,8}/?")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -111,6 +112,14 @@ def https_url(value: Any) -> str:
     return str(value)
 
 
+def url_path(value: Any) -> str:
+    """`/dicom-web`: begins with a slash, ends without one, plain segments; `/` alone is the root and becomes ""."""
+    found = _PATH.fullmatch(value) if isinstance(value, str) else None
+    if not found or "/../" in f"{value}/" or "/./" in f"{value}/":
+        raise ValueError("a path is written /dicom-web: plain segments, no query")
+    return str(value).rstrip("/")
+
+
 def listed(value: Any) -> Any:
     """A single value where a list may stand."""
     return (value,) if isinstance(value, str) else value
@@ -131,6 +140,7 @@ AETitle = Annotated[str, BeforeValidator(ae_title)]
 Identifier = Annotated[str, BeforeValidator(identifier)]
 FileRef = Annotated[Path, BeforeValidator(file_ref)]
 HttpsUrl = Annotated[str, BeforeValidator(https_url)]
+UrlPath = Annotated[str, BeforeValidator(url_path)]
 SecretRef = Annotated[str, BeforeValidator(secret_ref)]
 AETitles = Annotated[tuple[AETitle, ...], BeforeValidator(listed)]
 Identifiers = Annotated[tuple[Identifier, ...], BeforeValidator(listed)]

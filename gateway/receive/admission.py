@@ -40,6 +40,11 @@ _TLS_REASONS = {
 }
 
 
+def tls_refusal(error: ssl.SSLError) -> RefusePeer:
+    """What a failed handshake of a caller means: its fault, and a Security Alert."""
+    return RefusePeer(_TLS_REASONS.get(error.reason or "", "tls-failed"), error.reason or "", security=True)
+
+
 @dataclass(slots=True)
 class Arrival:
     """One connection on its way in."""
@@ -144,8 +149,7 @@ class Admission:
             self._selector.modify(arrival.sock, selectors.EVENT_WRITE, arrival)
             return False
         except ssl.SSLError as error:
-            reason = _TLS_REASONS.get(error.reason or "", "tls-failed")
-            raise RefusePeer(reason, error.reason or "", security=True) from error
+            raise tls_refusal(error) from error
         self._selector.modify(arrival.sock, selectors.EVENT_READ, arrival)
         arrival.handshaking = False
         if arrival.sock.getpeercert(binary_form=True):  # verified: a context that asks for one has anchors
@@ -163,8 +167,7 @@ class Admission:
                 return
             except ssl.SSLError as error:
                 # With TLS 1.3 a missing client certificate shows only here.
-                reason = _TLS_REASONS.get(error.reason or "", "tls-failed")
-                raise RefusePeer(reason, error.reason or "", security=True) from error
+                raise tls_refusal(error) from error
             if not data:
                 raise RefusePeer("peer-gave-up", "closed before its association request")
             request = arrival.reader.feed(data)

@@ -91,7 +91,9 @@ class Intake:
     ) -> None:
         """`admitted`: whether there is room for one more association; may wait."""
         self._admitted = admitted
+        assert listener.dimse is not None
         self._listener = listener
+        self._dimse = listener.dimse
         self._ruleset = ruleset
         self._spool = spool
         self._writer = writer
@@ -102,7 +104,7 @@ class Intake:
 
     def associate(self, request: AssociateRequest) -> Accept | Reject:
         """Who may call. A refusal is audited as a security alert."""
-        dimse = self._listener.dimse
+        dimse = self._dimse
         self._origin = changed(self._origin, calling_ae=request.calling_ae, called_ae=request.called_ae)
         refused = ""
         if request.called_ae not in dimse.ae:

@@ -188,12 +188,19 @@ class Spool:
         self.incoming_fd = os.open(folder / "incoming", os.O_RDONLY | os.O_DIRECTORY)
         self.objects_fd = os.open(folder / "objects", os.O_RDONLY | os.O_DIRECTORY)
 
-    def create(self, meta: bytes) -> Incoming:
-        """A new file that begins with `meta`. Raises StorageFailed, also where the reserve would be touched."""
+    def check(self) -> None:
+        """Raises StorageFailed where the reserve would be touched."""
         try:
             room = os.fstatvfs(self.incoming_fd)
-            if room.f_bavail * room.f_frsize < self._reserve:
-                raise StorageFailed("disk-full", "what is left is reserved for ledger and audit trail")
+        except OSError as error:
+            raise storage_failed(error) from error
+        if room.f_bavail * room.f_frsize < self._reserve:
+            raise StorageFailed("disk-full", "what is left is reserved for ledger and audit trail")
+
+    def create(self, meta: bytes) -> Incoming:
+        """A new file that begins with `meta`. Raises StorageFailed, also where the reserve would be touched."""
+        self.check()
+        try:
             name = secrets.token_hex(16)
             flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(name, flags, 0o600, dir_fd=self.incoming_fd)

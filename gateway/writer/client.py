@@ -64,9 +64,12 @@ class _Waiting:
 
 
 class WriterClient:
-    """One worker's connection. All methods from any thread; `work` is called on the reader's thread."""
+    """One process' connection. All methods from any thread; `work` is called on the reader's thread.
 
-    def __init__(self, path: Path, worker: str, work: Callable[[Sequence[Job]], None]) -> None:
+    Without `work` this process takes no jobs: it only receives.
+    """
+
+    def __init__(self, path: Path, worker: str, work: Callable[[Sequence[Job]], None] | None) -> None:
         self._path = path
         self._worker = worker
         self._work = work
@@ -178,7 +181,9 @@ class WriterClient:
             with self._wire:
                 with self._lock:
                     number = self._next()
-                    hello = _frame(number, Hello(self._worker, os.getpid(), tuple(self._running)))
+                    hello = _frame(
+                        number, Hello(self._worker, os.getpid(), tuple(self._running), self._work is not None)
+                    )
                     self._hello = number, hello
                     unanswered = list(self._unanswered.values())
                 for data in (hello, *unanswered):
@@ -223,7 +228,7 @@ class WriterClient:
             self._hear(_decoder.decode(data))
 
     def _hear(self, reply: Reply) -> None:
-        if isinstance(reply.body, Work):
+        if isinstance(reply.body, Work) and self._work is not None:
             with self._lock:
                 self._running.update(job.delivery for job in reply.body.jobs)
             self._work(reply.body.jobs)

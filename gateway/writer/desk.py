@@ -312,8 +312,9 @@ class Desk:
 
     def hello(self, message: Hello) -> Ok:
         """A worker is here, with what it still has; leases that it does not know of are taken back."""
-        self._dispatch.workers.add(message.worker)
-        self._dispatch.look_everywhere()
+        if message.takes_jobs:
+            self._dispatch.workers.add(message.worker)
+            self._dispatch.look_everywhere()
         running = set(message.running)
         for row in self._tx.leased_to(message.worker):
             if row.id not in running:

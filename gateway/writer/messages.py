@@ -24,6 +24,7 @@ class Hello(Struct, frozen=True, tag=True):
     worker: str  # unique name of this worker process
     pid: int
     running: tuple[int, ...] = ()  # deliveries it still has
+    takes_jobs: bool = True  # False: it only receives (a web server, a watcher of folders)
 
 
 class Received(Struct, frozen=True, tag=True):

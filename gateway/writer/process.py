@@ -116,7 +116,7 @@ class Process:
             crashed = tx.setting("running") == "1"
             desk = self._desk(tx)
             desk.recover(fresh)
-            aes = tuple(ae for each in self._config.listeners for ae in each.dimse.ae)
+            aes = tuple(ae for each in self._config.listeners if each.dimse for ae in each.dimse.ae)
             if fresh:
                 if crashed:
                     desk.effects.events.append(ApplicationStopped(when=time.time(), aes=aes, orderly=False))
@@ -404,7 +404,7 @@ class Process:
             desk = self._desk(tx)
             for worker in set(self._dispatch.workers):
                 desk.gone(worker)
-            aes = tuple(ae for each in self._config.listeners for ae in each.dimse.ae)
+            aes = tuple(ae for each in self._config.listeners if each.dimse for ae in each.dimse.ae)
             desk.effects.events.append(ApplicationStopped(when=time.time(), aes=aes))
             tx.set("running", "0")
             self._post(tx, desk.effects)

@@ -7,9 +7,9 @@ import random
 import pytest
 
 from gateway.app.door import BURST, KEPT, KNOWN, MOST_LEAVING, PER_ADDRESS, RATE, STRANGERS, Door
-from gateway.config.schema import DimseLimits
+from gateway.config.schema import Caps
 
-LIMITS = DimseLimits()
+LIMITS = Caps(200, 50)
 FILL = STRANGERS // PER_ADDRESS  # of one address
 
 
@@ -62,7 +62,7 @@ def test_the_known_have_caps_of_their_own() -> None:
 
 def test_associations_are_capped_by_listener_and_by_address() -> None:
     door = Door()
-    limits = DimseLimits(associations=5, associations_per_peer=3)
+    limits = Caps(5, 3)
     crowd(door, 10, "192.0.2.1")
     assert [door.associated(n, limits, mixed=False) for n in range(1, 5)] == ["", "", "", "too-many-of-this-peer"]
     crowd(door, 3, first=100)
@@ -75,7 +75,7 @@ def test_associations_are_capped_by_listener_and_by_address() -> None:
 
 def test_places_are_kept_for_those_with_a_certificate() -> None:
     door = Door()
-    limits = DimseLimits(associations=40, associations_per_peer=40)
+    limits = Caps(40, 40)
     crowd(door, 60)
     said = [door.associated(n, limits, mixed=True) for n in range(1, 61)]
     free = limits.associations - limits.associations // KEPT
@@ -124,7 +124,7 @@ def test_a_door_that_need_not_let_anybody_go_does_not_pause() -> None:
     for number in range(1, 5000):
         assert door.opens(1000.0)
         door.arrived(number, "hospital", "192.0.2.1")
-        assert door.associated(number, DimseLimits(associations=5000, associations_per_peer=5000), mixed=False) == ""
+        assert door.associated(number, Caps(5000, 5000), mixed=False) == ""
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -132,7 +132,7 @@ def test_whatever_happens_counts_end_at_zero(seed: int) -> None:
     rng = random.Random(seed)
     door = Door()
     alive: list[int] = []
-    limits = DimseLimits(associations=30, associations_per_peer=10)
+    limits = Caps(30, 10)
     for number in range(1, 6000):
         if door.opens(number * 0.01):
             door.arrived(number, rng.choice(("a", "b")), f"192.0.2.{int(rng.expovariate(0.1))}")

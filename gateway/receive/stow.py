@@ -1,0 +1,222 @@
+"""One Store request (PS3.18 10.5) without HTTP: the parts of its body go to the spool, and each gets its result.
+
+    head, data, ended   the parts as gateway/web/multipart.py finds them; each whole part is committed at once
+    finish              waits for every commit; the results, in the order of the parts
+    abort               the peer is gone: what has not come whole leaves nothing
+
+Rules of this file
+* An instance counts as stored only after `pipeline.accept` returned: the promise is that of C-STORE.
+* What is wrong with one part is that part's failure; the others go on. A failure is a code of PS3.18 Annex I.2.2.
+* Commits of one request run beside each other, a few at a time and never two of one SOP Instance UID, so that the first
+  of two stays the first.
+* All methods but `finish` and `abort` are called one after another, from one thread at a time; they may block.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import NamedTuple
+from uuid import uuid4
+
+from gateway.audit.events import Party, PeerRefused
+from gateway.config.schema import Listener
+from gateway.dimse.negotiation import AcceptancePolicy
+from gateway.errors import GatewayError, RefuseObject, StorageFailed
+from gateway.logs import fields
+from gateway.model import Origin
+from gateway.pipeline import Claim, accept
+from gateway.receive.parts import Part
+from gateway.rulebook import Ruleset
+from gateway.store.spool import Incoming, Spool
+from gateway.web import media
+from gateway.web.answers import NOT_UNDERSTOOD, OUT_OF_RESOURCES, PROCESSING_FAILURE, Result
+from gateway.writer.client import WriterClient
+from gateway.writer.messages import Closed, Opened
+from transforms.dataset import part10
+
+log = logging.getLogger("receive")
+
+AT_ONCE = 8  # commits of one request
+_PLAIN = frozenset({"", "binary", "8bit", "7bit"})  # Content-Transfer-Encodings that change no byte (RFC 2045 6.2)
+
+
+class Here(NamedTuple):
+    """What a request is stored with."""
+
+    listener: Listener
+    ruleset: Ruleset
+    spool: Spool
+    writer: WriterClient
+    commits: Executor
+    clock: Callable[[], float]
+
+
+class Caller(NamedTuple):
+    """Who asks, as far as TLS and a token can tell."""
+
+    address: str
+    subject: str = ""
+
+
+class Storing:
+    """The parts of one request."""
+
+    def __init__(self, here: Here, caller: Caller, study: str = "") -> None:
+        """`study`: the one that the URL names, "" for none."""
+        assert here.listener.stow is not None
+        self._here = here
+        self._stow = here.listener.stow
+        self._policy = AcceptancePolicy(self._stow.accept, frozenset(self._stow.extra_sop_classes))
+        self._study = study
+        self.origin = Origin(here.listener.id, uuid4().hex, caller.address, subject=caller.subject)
+        self._opened = False
+        self._part: Part | None = None
+        self._expected: int | None = None  # bytes, where the part says so
+        self._failed = False  # the part under way
+        self._results: list[Result | Future[Result]] = []
+        self._running: dict[str, Future[Result]] = {}  # by SOP Instance UID
+
+    def head(self, headers: dict[str, str]) -> None:
+        """A part begins."""
+        self._failed = False
+        self._part = Part(self.begin, self._policy, self._study, self._stow.limits.object_size)
+        try:
+            self._expected = length_of(headers)
+            kind = media.parse(headers.get("content-type", media.DICOM)).name
+        except ValueError:
+            self._fail(RefuseObject("part-head-malformed", NOT_UNDERSTOOD))
+            return
+        if kind != media.DICOM:
+            self._fail(RefuseObject("part-not-dicom", NOT_UNDERSTOOD))
+
+    def data(self, view: memoryview) -> None:
+        """More of its bytes."""
+        if self._failed:
+            return
+        assert self._part is not None
+        try:
+            self._part.write(view)
+        except (RefuseObject, StorageFailed) as error:
+            self._fail(error)
+
+    def ended(self) -> None:
+        """It has come whole."""
+        if self._failed or self._part is None:
+            return
+        try:
+            if self._expected is not None and self._expected != self._part.octets:
+                raise RefuseObject("part-length", NOT_UNDERSTOOD, "the part is not as long as it says")
+            self.commit(*self._part.whole())
+            self._part = None
+        except RefuseObject as error:
+            self._fail(error)
+
+    def commit(self, incoming: Incoming, claim: Claim) -> None:
+        """Make one whole object durable, beside others."""
+        while len(self._running) >= AT_ONCE or claim.sop_instance in self._running:
+            uid = claim.sop_instance if claim.sop_instance in self._running else next(iter(self._running))
+            self._running.pop(uid).result()
+        done = self._here.commits.submit(self._accepted, incoming, claim)
+        self._running[claim.sop_instance] = done
+        self._results.append(done)
+
+    def failed(self, claim: Claim | None, error: GatewayError) -> None:
+        """One instance, or a part in which none was found, is not stored."""
+        status = error.status if isinstance(error, RefuseObject) else OUT_OF_RESOURCES
+        uids = (claim.sop_class, claim.sop_instance) if claim is not None else ("", "")
+        self._results.append(Result(*uids, status))
+        log.info(fields("instance-refused", listener=self.origin.listener, reason=error.reason))
+
+    def finish(self, *, understood: bool) -> list[Result]:
+        """Every result. `understood`: the body was well-formed to its end."""
+        self.drop()
+        found = [each.result() if isinstance(each, Future) else each for each in self._results]
+        self._close(orderly=understood)
+        return found
+
+    def abort(self) -> None:
+        """The peer is gone. What had come whole is stored or not; nobody is told."""
+        self.finish(understood=False)
+
+    def drop(self) -> None:
+        """The part under way does not go on."""
+        if self._part is not None:
+            self._part.abort()
+            self._part = None
+
+    def alert(self, reason: str) -> None:
+        """A Security Alert about this peer (PS3.15 A.5.3.11)."""
+        alert(self._here, Caller(self.origin.address, self.origin.subject), reason)
+
+    def begin(self, claim: Claim) -> Incoming:
+        """A spooled file for an object that comes. Raises StorageFailed."""
+        here = self._here
+        here.writer.check()
+        if not self._opened:
+            self._opened = True
+            caller = Party("", self.origin.address, self.origin.subject)
+            here.writer.opened(Opened(self.origin.association, "in", caller, Party("", "")))
+        return here.spool.create(part10.meta(claim.sop_class, claim.sop_instance, claim.syntax))
+
+    def _fail(self, error: GatewayError) -> None:
+        assert self._part is not None
+        self._failed = True
+        self._part.abort()
+        self.failed(self._part.claim, error)
+
+    def _accepted(self, incoming: Incoming, claim: Claim) -> Result:
+        """Runs beside others; never raises."""
+        here, listener = self._here, self._here.listener
+        try:
+            accept(
+                incoming,
+                claim,
+                self.origin,
+                here.ruleset,
+                here.writer,
+                listener.on_bad_framing,
+                listener.on_conflict,
+            )
+            return Result(claim.sop_class, claim.sop_instance)
+        except Exception as error:
+            incoming.abort()
+            status, reason = PROCESSING_FAILURE, type(error).__name__
+            if isinstance(error, RefuseObject):
+                status, reason = error.status, error.reason
+            elif isinstance(error, StorageFailed):
+                status, reason = OUT_OF_RESOURCES, error.reason
+            log.warning(fields("instance-refused", listener=listener.id, reason=reason))
+            return Result(claim.sop_class, claim.sop_instance, status)
+
+    def _close(self, *, orderly: bool) -> None:
+        if self._opened:
+            self._opened = False
+            self._here.writer.closed(Closed(self.origin.association, orderly))
+
+
+def length_of(headers: dict[str, str]) -> int | None:
+    """The Content-Length of a part, where it has one. Raises ValueError for what is none, and for an encoded part."""
+    coded = headers.get("content-transfer-encoding", "").lower() not in _PLAIN
+    if coded or headers.get("content-encoding", "identity").lower() != "identity":
+        raise ValueError("an encoded part")
+    text = headers.get("content-length")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise ValueError("no length")
+    return int(text)
+
+
+def alert(here: Here, caller: Caller, reason: str) -> None:
+    """A Security Alert about a peer (PS3.15 A.5.3.11)."""
+    here.writer.note(
+        PeerRefused(
+            when=here.clock(),
+            listener=here.listener.id,
+            address=caller.address,
+            reason=reason,
+            subject=caller.subject,
+        )
+    )
