@@ -23,6 +23,7 @@ from msgspec.structs import replace as changed
 
 from gateway.config.kinds import Kind
 from gateway.config.schema import OnConflict
+from gateway.decide.facts import ObjectFacts
 from gateway.decide.routes import decide
 from gateway.egress import Egress
 from gateway.errors import HoldObject, RefuseObject
@@ -34,7 +35,6 @@ from gateway.store.spool import Incoming, Spool
 from gateway.writer.client import WriterClient
 from gateway.writer.messages import Committed
 from transforms.dataset import convert, framing, syntax, values
-from transforms.dataset.framing import Index
 from transforms.errors import BadFraming, TransformError
 from transforms.source import ByteSource
 
@@ -63,22 +63,6 @@ class Outgoing:
     anonymized: bool = False
     evidence: Evidence = field(default_factory=Evidence)
     kind: Kind = Kind.DICOM
-
-
-class ObjectFacts:
-    """What the rules may ask of one object (the `Facts` of gateway/decide)."""
-
-    def __init__(self, origin: Origin, source: ByteSource, index: Index) -> None:
-        self.listener = origin.listener
-        self.called_ae = origin.called_ae
-        self.calling_ae = origin.calling_ae
-        self.subject = origin.subject
-        self._source = source
-        self._index = index
-
-    def get(self, path: str) -> tuple[str, ...] | None:
-        """The values at a path; None where it is missing, () where it is empty."""
-        return values.read_path(self._source, self._index, path)
 
 
 def accept(

@@ -23,9 +23,9 @@ from gateway.decide.check import problems as rule_problems
 from gateway.decide.routes import Rules, compile_rules
 from gateway.egress import Egress, egress_of
 from gateway.errors import GatewayError, HoldObject
+from gateway.overrides import Tables
 from gateway.patients.lookup import Patients, store
 from transforms.deidentify.engine import Context
-from transforms.deidentify.profile import ActionTable, compile_profile
 from transforms.errors import TransformError
 
 
@@ -33,7 +33,7 @@ from transforms.errors import TransformError
 class Deidentification:
     """One `deidentify:` block, ready to run."""
 
-    table: ActionTable
+    tables: Tables
     context: Context
     key_id: str
     patients: Patients
@@ -78,8 +78,14 @@ def compile_ruleset(config: Config, digest: str, *, key: bytes | None = None) ->
         secret = resolve(block.key) if key is None else key
         project = block.project or name
         try:
-            table = compile_profile(
-                block.profile, block.options, block.override, media=block.media, documents=block.documents
+            tables = Tables(
+                block.profile,
+                block.options,
+                block.override,
+                media=block.media,
+                documents=block.documents,
+                places=config.places,
+                loc=("deidentify", name, "override"),
             )
         except TransformError as error:
             raise GatewayError(error.reason, f"deidentify {name}: {error.detail}") from error
@@ -88,7 +94,7 @@ def compile_ruleset(config: Config, digest: str, *, key: bytes | None = None) ->
             patients = Patients(block, context, given)
         except GatewayError as error:
             raise GatewayError(error.reason, f"deidentify {name}: {error.detail}") from error
-        ready[name] = Deidentification(table=table, context=context, key_id=key_id(secret), patients=patients)
+        ready[name] = Deidentification(tables=tables, context=context, key_id=key_id(secret), patients=patients)
     routes = {route.id: route for route in config.routes}
     return Ruleset(digest, config, compile_rules(config), ready, routes, egress_of(config.state.dir))
 

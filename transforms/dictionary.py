@@ -74,3 +74,9 @@ def tag_for_keyword(keyword: str) -> int | None:
 @lru_cache(maxsize=1)
 def _tags() -> dict[str, int]:
     return {row[4]: tag for tag, row in DicomDictionary.items() if row[4]}
+
+
+def private_vr(creator: str, group: int, low: int) -> str:
+    """The VR of a maker's attribute (gggg,xxee) in pydicom's list; "" where that does not have it."""
+    found = _table("_private_dict").private_dictionaries.get(creator, {}).get(f"{group:04X}xx{low:02X}")
+    return str(found[0]) if found else ""

@@ -23,12 +23,11 @@ from gateway.config.schema import Case, Config, Route
 from gateway.decide.cases import Effects, Outcome
 from gateway.decide.cases import run as run_each
 from gateway.decide.check import problems as rule_problems
-from gateway.decide.facts import DictFacts, Facts
+from gateway.decide.facts import DictFacts, Facts, ObjectFacts
 from gateway.decide.paths import parse
 from gateway.egress import Egress
 from gateway.errors import ConfigRefused, GatewayError
 from gateway.model import Identity, Origin
-from gateway.pipeline import ObjectFacts
 from gateway.rulebook import Ruleset, compile_ruleset
 from gateway.steps.contract import Around, Passing
 from gateway.steps.table import named, run

@@ -29,8 +29,8 @@ from gateway.cli.deid_file import FileResult, Settings, compiled, patient_map, r
 from gateway.cli.mapping import Mapping
 from gateway.config.secrets import resolve
 from gateway.errors import GatewayError
+from gateway.overrides import Tables
 from transforms.deidentify.context import Context
-from transforms.deidentify.profile import ActionTable
 from transforms.errors import TransformError
 
 _ALONE = 16  # inputs that one process does sooner than others start
@@ -38,7 +38,7 @@ _SHOWN = 50  # held inputs told on the terminal; the report has all
 
 Documents = Literal["remove", "clean", "clean-or-hold", "hold"]
 
-_ready: tuple[Settings, ActionTable, Context] | None = None  # of this worker process
+_ready: tuple[Settings, Tables, Context] | None = None  # of this worker process
 
 
 def deid(
@@ -191,9 +191,9 @@ def _run(tasks: list[tuple[Path, bool]], settings: Settings, processes: int) -> 
 
 def _results(tasks: list[tuple[Path, bool]], settings: Settings, processes: int) -> Iterator[FileResult]:
     if processes < 2 or len(tasks) <= _ALONE:
-        table, context = _settled(settings)
+        tables, context = _settled(settings)
         for path, in_folder in tasks:
-            yield run(path, in_folder, settings, table, context)
+            yield run(path, in_folder, settings, tables, context)
         return
     done = 0
     spawn = multiprocessing.get_context("spawn")
@@ -212,7 +212,7 @@ def _start(settings: Settings) -> None:
     _ready = (settings, *_settled(settings))
 
 
-def _settled(settings: Settings) -> tuple[ActionTable, Context]:
+def _settled(settings: Settings) -> tuple[Tables, Context]:
     """The table and the key, and what is alive by then out of the collector's sight: a third of the time goes there."""
     found = compiled(settings)
     gc.collect()
@@ -223,15 +223,15 @@ def _settled(settings: Settings) -> tuple[ActionTable, Context]:
 def _one(task: tuple[Path, bool]) -> FileResult:
     assert _ready is not None
     path, in_folder = task
-    settings, table, context = _ready
-    return run(path, in_folder, settings, table, context)
+    settings, tables, context = _ready
+    return run(path, in_folder, settings, tables, context)
 
 
 def _write_report(
     path: Path, settings: Settings, tasks: list[tuple[Path, bool]] | None, results: list[FileResult]
 ) -> None:
     """The report: no value of a data set, and paths only where they were asked for."""
-    table, _ = compiled(settings)
+    table = compiled(settings)[0].plain
     lines: list[dict[str, Any]] = []
     for number, each in enumerate(results, 1):
         line: dict[str, Any] = {"input": number, "outcome": each.outcome}

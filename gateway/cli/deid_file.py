@@ -24,14 +24,15 @@ from gateway.cli.mapping import Pairs
 from gateway.documents import deidentified
 from gateway.egress import Egress, kept
 from gateway.errors import GatewayError
+from gateway.overrides import Tables
 from gateway.patients.csvmap import CsvMap, load
 from gateway.store.spool import FileSource
 from profiles.confidentiality import names
 from transforms.dataset import convert, framing, part10
 from transforms.dataset import syntax as syntaxes
 from transforms.deidentify.engine import Context, Pseudonym
+from transforms.deidentify.overrides import Override
 from transforms.deidentify.patient import read_patient
-from transforms.deidentify.profile import ActionTable, Override, compile_profile
 from transforms.errors import TransformError
 from transforms.source import ByteSource, BytesSource, EditPlan, Literal
 
@@ -100,16 +101,16 @@ def read_profile(name: str, options: tuple[str, ...], documents: str | None = No
     return Chosen(found.extends, (*found.options, *options), found.override, found.media, documents or found.documents)
 
 
-def compiled(settings: Settings) -> tuple[ActionTable, Context]:
-    """The table and the key, ready. Raises TransformError."""
+def compiled(settings: Settings) -> tuple[Tables, Context]:
+    """The tables and the key, ready. Raises TransformError, ConfigRefused."""
     profile = settings.profile
-    table = compile_profile(
+    tables = Tables(
         profile.extends, profile.options, profile.override, media=profile.media, documents=profile.documents
     )
-    return table, Context(settings.key, settings.project)
+    return tables, Context(settings.key, settings.project)
 
 
-def run(path: Path, found_in_folder: bool, settings: Settings, table: ActionTable, context: Context) -> FileResult:
+def run(path: Path, found_in_folder: bool, settings: Settings, tables: Tables, context: Context) -> FileResult:
     """De-identify one file. Raises nothing that a single object can cause."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
@@ -125,7 +126,7 @@ def run(path: Path, found_in_folder: bool, settings: Settings, table: ActionTabl
         data = FileSource(os.dup(descriptor), found.offset, file.size - found.offset)
         with data:
             try:
-                return _made(data, (descriptor, found.offset), found.syntax, settings, table, context)
+                return _made(data, (descriptor, found.offset), found.syntax, settings, tables, context)
             except (TransformError, GatewayError) as error:
                 return FileResult("held", error.reason, error.detail)
             except ValueError:
@@ -135,7 +136,7 @@ def run(path: Path, found_in_folder: bool, settings: Settings, table: ActionTabl
 
 
 def _made(
-    data: ByteSource, place: Place | None, syntax: str, settings: Settings, table: ActionTable, context: Context
+    data: ByteSource, place: Place | None, syntax: str, settings: Settings, tables: Tables, context: Context
 ) -> FileResult:
     framing.check(data, syntax)
     known = syntaxes.lookup(syntax)
@@ -149,6 +150,7 @@ def _made(
         elif not known.little_endian:
             place = None
             data, syntax = convert.to_explicit_le(data, syntax), syntaxes.EXPLICIT_LE
+        table = tables.of(data, syntax)
         heard = context.uids(table.generation).hear() if settings.mapping else {}
         who = _patient(data, syntax, settings)
         done = deidentified(data, syntax, table, context, patient=who, trace=settings.report)

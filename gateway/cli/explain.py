@@ -17,10 +17,10 @@ from gateway.cli.explain_elements import as_json as elements_json
 from gateway.cli.explain_elements import as_table
 from gateway.config.load import rules_hash
 from gateway.decide.explain import explain as explain_routes
+from gateway.decide.facts import ObjectFacts
 from gateway.egress import Egress
 from gateway.errors import GatewayError
 from gateway.model import Identity, Origin
-from gateway.pipeline import ObjectFacts
 from gateway.rulebook import compile_ruleset
 from gateway.steps.contract import Around, Passing
 from gateway.steps.table import run

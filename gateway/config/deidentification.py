@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.config import patients
 from gateway.config.document import Positions
-from gateway.config.plain import given, items, mapping, text, words
+from gateway.config.plain import items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
 from transforms.deidentify.options import ALL, FULL_DATES, LATER, MODIFIED_DATES
 
@@ -43,9 +43,6 @@ def problems(data: Any, places: Positions) -> list[Problem]:
         for number, override in items(block, "override"):
             if not (text(override, "why") or "x").strip():
                 found.append(places.at_value((*loc, "override", number, "why"), "an override needs a reason"))
-            if given(override, "when"):
-                here = (*loc, "override", number, "when")
-                found.append(places.at_key(here, "an override's `when` is not yet supported"))
     return found
 
 

@@ -253,13 +253,14 @@ class Destination(Block):
 
 
 class Override(Block):
-    """One ordered change to a profile's action table."""
+    """One ordered change to a profile's action table (transforms/deidentify/overrides.py)."""
 
-    at: str  # keyword, tag (gggg,eeee) or path
+    at: str  # Keyword, (gggg,eeee), Sequence.Keyword, or (gggg,"CREATOR",ee)
     do: Literal["keep", "clean", "remove", "empty", "dummy", "uid"]
     why: str
-    when: dict[str, Any] | None = None
+    when: dict[str, Any] | None = None  # like a match: for which objects it holds
     allow_looser: bool = False
+    vr: str | None = None  # of a private attribute that no list has
 
 
 class Patients(Block):

@@ -47,8 +47,8 @@ def compiled(match: Any, loc: Loc, places: Positions) -> tuple[Node | None, list
 
 def _override(override: Any, loc: Loc, compiler: Compiler) -> None:
     at = text(override, "at")
-    if at is not None:
-        _attribute(at, (*loc, "at"), compiler)
+    for part in at.split(".") if at is not None else ():  # Sequence.Attribute: of every item
+        _attribute(part, (*loc, "at"), compiler)
     if isinstance(override, dict) and override.get("when") is not None:
         compiler.match(override["when"], (*loc, "when"))
 

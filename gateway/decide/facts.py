@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.model import Origin
+from transforms.dataset import values as read
+from transforms.dataset.index import Index
 from transforms.errors import TransformError
+from transforms.source import ByteSource
 
 Values = tuple[str, ...] | None  # None: the attribute is missing; (): it is there and empty
 
@@ -48,6 +52,22 @@ class DictFacts:
         if path in self.values:
             return self.values[path]
         return self.beneath.get(path) if self.beneath else None
+
+
+class ObjectFacts:
+    """What the rules may ask of a received object."""
+
+    def __init__(self, origin: Origin, source: ByteSource, index: Index) -> None:
+        self.listener = origin.listener
+        self.called_ae = origin.called_ae
+        self.calling_ae = origin.calling_ae
+        self.subject = origin.subject
+        self._source = source
+        self._index = index
+
+    def get(self, path: str) -> tuple[str, ...] | None:
+        """The values at a path; None where it is missing, () where it is empty."""
+        return read.read_path(self._source, self._index, path)
 
 
 class Remembered:

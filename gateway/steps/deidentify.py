@@ -28,9 +28,10 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
     how = around.deidentification(step.deidentify)
     source, uid = little_endian(passing, around)
     patient = (how.patients.preview if around.trial else how.patients.pseudonym)(source, uid)
-    done = deidentified(source, uid, how.table, how.context, patient=patient, trace=around.trace)
+    table = how.tables.of(source, uid)
+    done = deidentified(source, uid, table, how.context, patient=patient, trace=around.trace)
     study, name, given = passing.identity.study, done.sop_instance, done.patient_id
-    let_through = kept(how.table)
+    let_through = kept(table)
     around.egress.check(study, source, done.plan, uid, let_through, name=name, pseudonym=given)
     modality = passing.identity.modality
     return replace(

@@ -124,7 +124,7 @@ class Actions:
         self.loosened: set[str] = set()  # overrides that let something through
         self.overlays: dict[int, int] = {}  # group -> bit position of an overlay that may lie in the pixels
         self.charset: tuple[str, ...] = ()  # Specific Character Set of the data set or item
-        self.blocks = private.Blocks() if table.safe_private else None  # of the data set or item
+        self.blocks = private.Blocks(table.private) if table.private else None  # of the data set or item
         self.cleaning: Cleaning | None = None  # the engine's to give where the table cleans
         self.verdict: Verdict | None = None  # of the content item that is walked
         self.references: set[str] = set()  # SOP Instance UIDs that the output refers to

@@ -1,31 +1,30 @@
 """A profile, its options and the site's overrides, compiled into the table that the walk reads.
 
-* Compiling refuses what it cannot do to the letter: an unknown option, an override that keeps more than the profile
-  without `allow_looser`, one that would break the object's identity, a condition.
+* Compiling refuses what it cannot do to the letter: an unknown option, a wrong line of `override:` (overrides.py).
 * The table is a keep-list: (tag, VR) that is not in it goes the slow way, where the rule is looked up and told.
 * One level per SOP class for the top of the data set, one per enclosing sequence for items (docs/adr/0003).
-
-Overrides apply at the top level and in every item. Paths, `when` and private elements come later.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from struct import Struct
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from profiles.confidentiality import load, names, nested_types, top_level_types
-from transforms.dataset.elements import LONG_VRS, SHORT_VRS, dictionary_vr
+from transforms.dataset.elements import LONG_VRS, SHORT_VRS
 from transforms.deidentify import options as chosen
+from transforms.deidentify import private
 from transforms.deidentify.binary import SIZES, WAVEFORM_SEQUENCE
 from transforms.deidentify.content import CONTENT, content_rules, is_content
 from transforms.deidentify.content_values import TAGS as VALUE_TAGS
-from transforms.deidentify.dummies import ENCAPSULATED_DOCUMENT, ITEMS
+from transforms.deidentify.dummies import ENCAPSULATED_DOCUMENT
 from transforms.deidentify.options import How
+from transforms.deidentify.overrides import MARKERS, NONE, Compiled, Override, compiled
 from transforms.deidentify.rules import MARKER, Action, Rule, Rules, allowed_vrs
-from transforms.dictionary import DicomDictionary, keyword_for_tag, tag_for_keyword
+from transforms.dictionary import DicomDictionary
 from transforms.errors import TransformError
 
 GENERATION: Final = 2  # raised when the code leaves other content under an unchanged profile: new UIDs (context.py)
@@ -47,20 +46,9 @@ NOTED: Final[frozenset[int]] = frozenset(
         0x00420012,  # MIME Type of Encapsulated Document: what a dummy must be
     }
 )  # fmt: skip
-MARKERS: Final[frozenset[int]] = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303})
 _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
-# Without these an object is not itself: an override may not touch them
-_ESSENTIAL: Final = frozenset({0x00080005, 0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00100020}) | MARKERS
 _DOCUMENT_LENGTH: Final = 0x00420015  # follows from the dummy document
 _MARKED: Final = frozenset(chosen.MARKS.values())
-_VERBS: Final = {
-    "keep": Action.KEEP,
-    "remove": Action.REMOVE,
-    "empty": Action.EMPTY,
-    "dummy": Action.DUMMY,
-    "uid": Action.UID,
-    "clean": Action.CLEAN,
-}
 _CHARSET: Final = 0x00080005
 _REFERENCED: Final = 0x00081155  # Referenced SOP Instance UID: told of (engine.Deidentified.references)
 PATIENT_NAME: Final = 0x00100010
@@ -71,21 +59,6 @@ _UNLIKE: Final = (
 )
 _KEY: Final = Struct("<HH")
 _IMPLICIT: Final = dict.fromkeys((NOTE, ALIKE, ALIKE_ITEMS), LOOK) | {KEEP_SHORT: KEEP_LONG, DROP_SHORT: DROP_LONG}
-
-
-class Override(Protocol):
-    """One line of `override:` (gateway.config.schema.Override)."""
-
-    @property
-    def at(self) -> str: ...
-    @property
-    def do(self) -> str: ...
-    @property
-    def why(self) -> str: ...
-    @property
-    def when(self) -> Mapping[str, Any] | None: ...
-    @property
-    def allow_looser(self) -> bool: ...
 
 
 class Level:
@@ -126,26 +99,48 @@ class ActionTable:
     """A compiled profile. Safe to share between threads; levels are made when first needed and kept."""
 
     __slots__ = (
-        "_base", "_items", "_looked", "_nested", "_tops", "_varying", "cleans", "cleans_text", "content",
-        "documents", "generation", "options", "overrides", "profile", "retains_uids", "rules", "safe_private", "shifts",
+        "_base",
+        "_items",
+        "_looked",
+        "_nested",
+        "_tops",
+        "_varying",
+        "_within",
+        "cleans",
+        "cleans_text",
+        "conditional",
+        "content",
+        "documents",
+        "generation",
+        "options",
+        "overrides",
+        "private",
+        "profile",
+        "retains_uids",
+        "rules",
+        "shifts",
     )  # fmt: skip
 
-    def __init__(self, rules: Rules, overrides: tuple[tuple[int, int, str], ...], documents: str = REMOVE) -> None:
+    def __init__(self, rules: Rules, lines: Compiled, documents: str = REMOVE) -> None:
         self.rules = rules
+        self.conditional = lines.conditional  # number of an override with `when` -> whether it lets more through
         self.documents = documents  # what is done with encapsulated documents before the walk
         self.profile = rules.profile
         self.options = rules.options
-        self.overrides = overrides  # number of the line, tag, action
-        cleaned = {rule.how for rule in rules.overrides.values()} | rules.cleaning
+        self.overrides = lines.lines  # number of the line, tag, action
+        self._within = lines.within
+        within = (rule for below in lines.within.values() for rule in below.values())
+        cleaned = {rule.how for rule in (*rules.overrides.values(), *within)} | rules.cleaning
         self.shifts = How.SHIFT in cleaned
-        self.safe_private = chosen.SAFE_PRIVATE in rules.options
-        self.cleans = self.safe_private or bool(cleaned - {None})
-        self.cleans_text = self.safe_private or bool(cleaned & {How.TEXT, How.GRAPHICS, How.CONTENT})
+        self.private = private.listed(chosen.SAFE_PRIVATE in rules.options, lines.private)
+        cleans_private = self.private is not None and any(map(private.is_cleaned, self.private.attributes.values()))
+        self.cleans = cleans_private or bool(cleaned - {None})
+        self.cleans_text = cleans_private or bool(cleaned & {How.TEXT, How.GRAPHICS, How.CONTENT})
         self.content = content_rules(frozenset(self.options)) if CONTENT in self.options else None
         self.retains_uids = chosen.UIDS in rules.options
         known = (GENERATION, self.profile.name, self.profile.edition, *self.options, rules.media)
         known = (*known, documents) if documents in CLEANING else known
-        told = repr((*known, sorted(line[1:] for line in overrides)))
+        told = repr((*known, lines.told))
         self.generation = hashlib.sha256(told.encode()).hexdigest()
         self._nested = nested_types()
         self._varying = (
@@ -174,11 +169,12 @@ class ActionTable:
     def items(self, sequence: int) -> Level:
         """The level of the items of a sequence."""
         content = self.content is not None and is_content(sequence)
-        if sequence not in self._nested and not content and sequence != WAVEFORM_SEQUENCE:
+        own = self._within.get(sequence)
+        if own is None and sequence not in self._nested and not content and sequence != WAVEFORM_SEQUENCE:
             return self._base
         found = self._items.get(sequence)
         if found is None:
-            found = self._level(self._nested.get(sequence, {}), nested=True)
+            found = self._level(self._nested.get(sequence, {}), nested=True, own=own)
             found.content = content
             if content:
                 _look(found, VALUE_TAGS)
@@ -187,9 +183,10 @@ class ActionTable:
             found = self._items.setdefault(sequence, found)
         return found
 
-    def _level(self, types: Mapping[int, str] | None, *, nested: bool) -> Level:
-        level = Level(self.rules, types, nested, dict(self._base.explicit), dict(self._base.implicit))
-        _fill(level, self._varying if nested else self._varying | self._looked)
+    def _level(self, types: Mapping[int, str] | None, *, nested: bool, own: Mapping[int, Rule] | None = None) -> Level:
+        rules = self.rules.with_overrides(own) if own else self.rules
+        level = Level(rules, types, nested, dict(self._base.explicit), dict(self._base.implicit))
+        _fill(level, self._varying.union(own or ()) if nested else self._varying | self._looked)
         return level
 
 
@@ -242,9 +239,11 @@ def compile_profile(
     *,
     media: bool = False,
     documents: str = REMOVE,
+    active: Collection[int] = (),
 ) -> ActionTable:
     """The table of a profile by name. `media`: keys of a DICOMDIR get dummies where they would be empty. `documents`:
-    what the shell does with encapsulated documents (DOCUMENTS).
+    what the shell does with encapsulated documents (DOCUMENTS). `active`: numbers of the overrides with `when` that
+    hold for the object.
 
     Raises TransformError: profile-unknown, option-unknown, option-unsupported, options-contradict, override-* with the
     line's number.
@@ -253,80 +252,11 @@ def compile_profile(
         raise TransformError("profile-unknown", f"{profile!r}; there are: {', '.join(names())}")
     wanted = chosen.chosen(load(profile), options)
     if overrides:
-        return _compiled(profile, wanted, overrides, media, documents)
+        lines = compiled(overrides, Rules(load(profile), wanted, {}), active)
+        return ActionTable(Rules(load(profile), wanted, lines.everywhere, media), lines, documents)
     return _plain(profile, wanted, media, documents)
 
 
 @cache
 def _plain(profile: str, options: tuple[str, ...], media: bool, documents: str) -> ActionTable:
-    return ActionTable(Rules(load(profile), options, {}, media), (), documents)
-
-
-def _compiled(
-    profile: str, options: tuple[str, ...], overrides: Sequence[Override], media: bool, documents: str
-) -> ActionTable:
-    plain = Rules(load(profile), options, {})
-    compiled: dict[int, Rule] = {}
-    for number, line in enumerate(overrides, 1):
-        where = f"override {number}"
-        tag = _tag(line.at, where)
-        action = _VERBS[line.do]
-        if line.when is not None:
-            raise TransformError("override-when", f"{where}: conditions are not supported by this version")
-        if tag in _ESSENTIAL:
-            raise TransformError("override-essential", f"{where}: {line.at} is what makes the object itself")
-        if not line.why.strip():
-            raise TransformError("override-why", f"{where}: say why")
-        looser = _looser(action, plain, tag)
-        if looser and not line.allow_looser:
-            raise TransformError("override-looser", f"{where}: keeps more of {line.at} than the profile; allow_looser")
-        if action is Action.UID and dictionary_vr(tag) != "UI":
-            raise TransformError("override-uid", f"{where}: {line.at} is not a UID")
-        if action is Action.DUMMY and dictionary_vr(tag) == "SQ" and tag not in ITEMS:
-            raise TransformError("override-dummy", f"{where}: there is no dummy item for {line.at}; empty or remove it")
-        compiled[tag] = Rule(action, where, line.why, looser, _how(action, tag, where, line.at))
-    pinned = tuple((int(rule.source.split()[1]), tag, rule.action.value) for tag, rule in sorted(compiled.items()))
-    return ActionTable(Rules(plain.profile, options, compiled, media), pinned, documents)
-
-
-def _how(action: Action, tag: int, where: str, at: str) -> How | None:
-    """How an override's `clean` is done. Raises TransformError where nothing can be cleaned."""
-    if action is not Action.CLEAN:
-        return None
-    how = chosen.cleanable(dictionary_vr(tag))
-    if how is None:
-        raise TransformError("override-clean", f"{where}: {at} is neither text nor a date; keep, empty or remove it")
-    return how
-
-
-def _tag(at: str, where: str) -> int:
-    """The tag an override names, by keyword or as gggg,eeee. Raises TransformError."""
-    text = at.strip().strip("()").replace(",", "")
-    if "." in at or "[" in at or "/" in at:
-        raise TransformError("override-path", f"{where}: paths are not supported by this version; name a keyword")
-    tag = tag_for_keyword(at.strip())
-    if tag is None and len(text) == 8:
-        try:
-            tag = int(text, 16)
-        except ValueError:
-            tag = None
-    if tag is None or not (keyword_for_tag(tag) or tag >> 16 & 1):
-        raise TransformError("override-unknown", f"{where}: {at!r} is not in PS3.6")
-    if tag >> 16 & 1:
-        raise TransformError("override-private", f"{where}: private attributes are removed in this version")
-    return int(tag)
-
-
-def _looser(action: Action, plain: Rules, tag: int) -> bool:
-    """Whether the action lets more through than the profile does at any place."""
-    profile = {
-        plain.without_override(tag, types, nested=nested).action
-        for types in (None, {}, {tag: "2"}, {tag: "1"})
-        for nested in (False, True)
-    }
-    if action is Action.CLEAN:
-        return not profile <= {Action.KEEP, Action.CLEAN}
-    if action is Action.KEEP:
-        # Keeping a sequence that the profile walks is no change; keeping a listed value is
-        return profile != {Action.KEEP}
-    return action is Action.UID and profile != {Action.UID}
+    return ActionTable(Rules(load(profile), options, {}, media), NONE, documents)

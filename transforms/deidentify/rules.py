@@ -1,7 +1,7 @@
 """What is to be done with an element, and why: from rows of Table E.1-1, from its VR, or from an override.
 
 Rules of this file, in order; the first that speaks decides (docs/adr/0003)
-1. Private elements (odd group) and group lengths are removed.
+1. Private elements (odd group) and group lengths are removed; what is carried of them is private.py's.
 2. An override of the rule file.
 3. A row of Table E.1-1: the chosen options' cells (options.py), else the profile's action; a compound action is
    resolved by the attribute's type in the IOD.
@@ -127,6 +127,10 @@ class Rules:
         self.cleaning = frozenset(chosen.ALL[option].how for option in options)
         self.overrides = overrides
         self.rows = {int(row.tag, 16): row for row in profile.rows if row.tag != PRIVATE and "x" not in row.tag}
+
+    def with_overrides(self, more: Mapping[int, Rule]) -> Rules:
+        """The same rules with further overrides, which win."""
+        return Rules(self.profile, self.options, {**self.overrides, **more}, self.media)
 
     def rule(self, tag: int, types: Mapping[int, str] | None, *, nested: bool) -> Rule:
         """The rule for a tag. `types` as profiles.confidentiality gives them; None where the IOD is not known."""

@@ -33,7 +33,6 @@ from transforms.deidentify.content import PINNED, SEQUENCES, ContentAction
 from transforms.deidentify.content_items import after_item, peek, refers_by_position
 from transforms.deidentify.dummies import CONTENT_SEQUENCE
 from transforms.deidentify.elsewhere import LONGEST, Known, alike, learn
-from transforms.deidentify.private import Blocks
 from transforms.deidentify.profile import ALIKE, DROP_LONG, DROP_SHORT, KEEP_LONG, KEEP_SHORT, LOOK, NOTE, Level
 from transforms.deidentify.rules import Action
 from transforms.errors import BadFraming, BudgetExceeded
@@ -222,7 +221,7 @@ class Walk(Actions):
             if self.tracing:
                 self.path.append(f"[{number}]")
             if blocks is not None:
-                self.blocks = Blocks()  # reservations hold for one item (PS3.5 7.8)
+                self.blocks = blocks.empty()
             if level.content:
                 after = self._content(at, end, size, tag, explicit)
                 if after:  # gone, with all below it

@@ -26,6 +26,7 @@ class Line:
     why: str = "a test"
     when: dict[str, Any] | None = None
     allow_looser: bool = False
+    vr: str | None = None
 
 
 def report(items: list[Elements], extra: Elements | None = None) -> Elements:

@@ -11,6 +11,7 @@ from tests.unit.deidentify.building import KEY, encode, image, parsed
 from transforms.dataset.syntax import EXPLICIT_LE, IMPLICIT_LE
 from transforms.deidentify.engine import Context, deidentify
 from transforms.deidentify.options import ALL, LATER, MARKS, OUTSIDE, PIXELS, VISUAL_FEATURES
+from transforms.deidentify.overrides import NONE
 from transforms.deidentify.profile import ActionTable, compile_profile
 from transforms.deidentify.rules import Rules
 from transforms.errors import TransformError
@@ -30,7 +31,7 @@ BURNED, RECOGNIZABLE = 0x00280301, 0x00280302
 def test_what_ran_is_claimed(
     wanted: frozenset[str], ran: frozenset[str], before: dict[int, tuple[str, bytes]], trace: bool, explicit: bool
 ) -> None:
-    table = ActionTable(Rules(load("basic"), tuple(name for name in ALL if name in wanted), {}), ())
+    table = ActionTable(Rules(load("basic"), tuple(name for name in ALL if name in wanted), {}), NONE)
     source = BytesSource(encode(image(before | {0x00280303: ("CS", b"OLD "), 0x00281050: ("DS", b"1 ")}), explicit))
     syntax = EXPLICIT_LE if explicit else IMPLICIT_LE
     done = deidentify(source, syntax, table, Context(KEY, "test"), ran=ran, trace=trace)

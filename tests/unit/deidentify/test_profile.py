@@ -22,6 +22,7 @@ class Line:
     why: str = "protocol 4.2"
     when: dict[str, Any] | None = None
     allow_looser: bool = False
+    vr: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,17 @@ class Refused:
         Refused((Line("(0009,1001)", "keep", allow_looser=True),), "override-private"),
         Refused((Line("PatientID", "keep", allow_looser=True),), "override-essential"),
         Refused((Line("SOPInstanceUID", "remove"),), "override-essential"),
-        Refused((Line("PatientAge", "keep", when={"PatientAge": {"lt": "90Y"}}, allow_looser=True),), "override-when"),
-        Refused((Line("ReferencedStudySequence.PatientID", "keep"),), "override-path"),
+        Refused((Line("PatientAge", "keep", when={"PatientAge": {"lt": "90Y"}}),), "override-looser"),
+        Refused((Line("ReferencedStudySequence.PatientID", "keep"),), "override-looser"),
+        Refused((Line("ReferencedStudySequence.RequestAttributesSequence.PatientID", "empty"),), "override-path"),
+        Refused((Line("ReferencedStudySequence[0].PatientID", "empty"),), "override-path"),
+        Refused((Line("PatientID.PatientSex", "empty"),), "override-path"),
+        Refused((Line("Manufacturer", "keep", vr="LO"),), "override-vr"),
+        Refused((Line('(0029,"SIEMENS CSA HEADER",10)', "keep"),), "override-looser"),
+        Refused((Line('(0029,"NOBODY KNOWS",10)', "keep", allow_looser=True),), "override-vr"),
+        Refused((Line('(0028,"SIEMENS CSA HEADER",10)', "keep", allow_looser=True),), "override-private"),
+        Refused((Line('(0029,"SIEMENS CSA HEADER",10)', "empty"),), "override-private"),
+        Refused((Line('(0029,"SIEMENS CSA HEADER",10)', "clean", allow_looser=True),), "override-clean"),
         Refused((Line("PatientSize", "uid"),), "override-looser"),
         Refused((Line("Manufacturer", "uid"),), "override-looser"),
         Refused((Line("Manufacturer", "remove", why=" "),), "override-why"),
