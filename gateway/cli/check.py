@@ -97,9 +97,14 @@ def outside(config: Config) -> list[Problem]:
             found.append(places.at_value(loc, str(error)))
         found += patient_problems(block, loc[:2], places)
         try:
-            compile_profile(block.profile, block.options, block.override, media=block.media, documents=block.documents)
+            table = compile_profile(
+                block.profile, block.options, block.override, media=block.media, documents=block.documents
+            )
         except TransformError as error:
             found.append(places.at_key(loc[:2], str(error)))
+            continue
+        text = "keeps more than the profile: where it does, the object claims no method codes"
+        found += [places.warn((*loc[:2], "override", number - 1), text) for number in table.looser]
     for number, case in enumerate(config.cases):
         if case.given.file and not case.given.file.is_file():
             found.append(places.warn(("cases", number, "given", "file"), "there is no such file"))

@@ -76,9 +76,10 @@ class Compiled(NamedTuple):
     lines: tuple[tuple[int, int, str], ...]  # number, tag, action of what is not private
     told: list[tuple[object, ...]]  # of all lines, active or not: what the UIDs of a study hang on
     conditional: Mapping[int, bool]  # number of a line with `when` -> whether it keeps more than the profile
+    looser: tuple[int, ...]  # numbers of all lines that keep more
 
 
-NONE: Final = Compiled({}, {}, {}, (), [], {})
+NONE: Final = Compiled({}, {}, {}, (), [], {}, ())
 
 
 def compiled(lines: Sequence[Override], plain: Rules, active: Collection[int]) -> Compiled:
@@ -92,6 +93,7 @@ def compiled(lines: Sequence[Override], plain: Rules, active: Collection[int]) -
     pinned: list[tuple[int, int, str]] = []
     told: list[tuple[object, ...]] = []
     conditional: dict[int, bool] = {}
+    looser: list[int] = []
     for number, line in enumerate(lines, 1):
         where = f"override {number}"
         place = _place(line.at, where)
@@ -99,6 +101,8 @@ def compiled(lines: Sequence[Override], plain: Rules, active: Collection[int]) -
             raise TransformError("override-why", f"{where}: say why")
         rule, carried = (_carried if place.private else _ruled)(line, place, plain, where)
         told.append(_told(place, rule, carried, line))
+        if rule.looser:
+            looser.append(number)
         if line.when is not None:
             conditional[number] = rule.looser
             if number not in active:
@@ -114,7 +118,7 @@ def compiled(lines: Sequence[Override], plain: Rules, active: Collection[int]) -
         plainly = sorted({each for each in told if len(each) == 2})
         told = [*plainly, *sorted({each for each in told if len(each) != 2}, key=repr)]
     last = {(tag, action): (number, tag, action) for number, tag, action in pinned}
-    return Compiled(everywhere, within, carried_on, tuple(last.values()), told, conditional)
+    return Compiled(everywhere, within, carried_on, tuple(last.values()), told, conditional, tuple(looser))
 
 
 def _told(place: Place, rule: Rule, carried: private.Carried | None, line: Override) -> tuple[object, ...]:

@@ -99,30 +99,14 @@ class ActionTable:
     """A compiled profile. Safe to share between threads; levels are made when first needed and kept."""
 
     __slots__ = (
-        "_base",
-        "_items",
-        "_looked",
-        "_nested",
-        "_tops",
-        "_varying",
-        "_within",
-        "cleans",
-        "cleans_text",
-        "conditional",
-        "content",
-        "documents",
-        "generation",
-        "options",
-        "overrides",
-        "private",
-        "profile",
-        "retains_uids",
-        "rules",
-        "shifts",
+        "_base", "_items", "_looked", "_nested", "_tops", "_varying", "_within", "cleans", "cleans_text", "conditional",
+        "content", "documents", "generation", "looser", "options", "overrides", "private", "profile", "retains_uids",
+        "rules", "shifts",
     )  # fmt: skip
 
     def __init__(self, rules: Rules, lines: Compiled, documents: str = REMOVE) -> None:
         self.rules = rules
+        self.looser = lines.looser  # numbers of the overrides that keep more than the profile
         self.conditional = lines.conditional  # number of an override with `when` -> whether it lets more through
         self.documents = documents  # what is done with encapsulated documents before the walk
         self.profile = rules.profile

@@ -119,6 +119,17 @@ class TestCheck:
         assert expected in result.output
         assert "a key of the tests" not in result.output
 
+    def test_what_loosens_the_profile_is_shown(self, folder: Path) -> None:
+        line = (
+            "override: [{at: PatientAge, do: keep, why: x, allow_looser: true}, {at: PatientSex, do: remove, why: y}]"
+        )
+        result = runner.invoke(
+            app, ["check", changed(folder, "{key: file:trial.key}", f"{{key: file:trial.key, {line}}}")]
+        )
+        assert result.exit_code == 0
+        assert [each for each in result.output.splitlines() if "keeps more than the profile" in each and ":10:" in each]
+        assert result.output.count("keeps more than the profile") == 1
+
     def test_an_open_key_is_refused(self, folder: Path) -> None:
         (folder / "trial.key").chmod(0o644)
         result = runner.invoke(app, ["check", str(folder / "gateway.yaml")])
