@@ -13,13 +13,12 @@ import errno
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.appearing import give_name, unnamed
 from gateway.cli.mapping import Pairs
 from gateway.documents import deidentified
 from gateway.egress import Egress, kept
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
 Place = tuple[int, int]  # descriptor, and the offset in its file at which a source begins
 
-_UNNAMED = getattr(os, "O_TMPFILE", 0) if Path("/proc/self/fd").is_dir() else 0  # Linux: a file without a name
 _LARGE = 1 << 18  # bytes of one piece that are worth a system call of their own
 _IN_MEMORY = 64 << 20  # inflated bytes held in memory; more are written beside the output first
 
@@ -245,32 +243,13 @@ def _write(folder: Path, name: str, head: bytes, plan: EditPlan, place: Place | 
     The same bytes under the same name are the same work done twice, and right.
     """
     path = folder / name
-    with _unnamed(folder) as (descriptor, scratch):
+    with unnamed(folder) as (descriptor, scratch):
         _pieces(descriptor, head, plan, place)
         try:
-            # A descriptor, any: without one Python calls link(2), which does not follow /proc's links
-            os.link(scratch, path, src_dir_fd=descriptor, follow_symlinks=True)
+            give_name(descriptor, scratch, path)
         except FileExistsError:
             return _same(path, head, plan)
         return True
-
-
-@contextmanager
-def _unnamed(folder: Path) -> Iterator[tuple[int, str]]:
-    """A new file and a path to link it from: without a name where the system can, else with one that goes away."""
-    flags = os.O_WRONLY | os.O_CLOEXEC
-    scratch: Path | None = None
-    try:
-        descriptor = os.open(folder, flags | _UNNAMED, 0o600)  # without the flag: a folder is never opened for writing
-    except OSError:
-        scratch = folder / f".{secrets.token_hex(16)}.tmp"
-        descriptor = os.open(scratch, flags | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        yield descriptor, str(scratch or f"/proc/self/fd/{descriptor}")
-    finally:
-        os.close(descriptor)
-        if scratch is not None:
-            scratch.unlink(missing_ok=True)
 
 
 def _pieces(out: int, head: bytes, plan: EditPlan, place: Place | None) -> None:

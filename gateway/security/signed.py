@@ -150,9 +150,7 @@ def verify(
         raise NotSigned("cms-digest", "the content is not the one that was signed")
     leaf = _signer_of(parts)
     _verify_signature(parts, leaf)
-    if parts.at > now + _CLOCKS:
-        raise NotSigned("cms-time", "it says that it was signed in the future")
-    _verify_path(leaf, parts, trust)
+    verify_path(leaf, parts.certificates, trust, parts.at, now)
     if fault := usage_fault(leaf, purposes):
         raise NotSigned("cms-usage", fault)
     return Signed(said, leaf, parts.at, parts.hash)
@@ -274,9 +272,17 @@ def _verify_signature(parts: _Parts, leaf: x509.Certificate) -> None:
         raise NotSigned("cms-signature", "the signature is not that of the certificate's key") from None
 
 
-def _verify_path(leaf: x509.Certificate, parts: _Parts, trust: Sequence[x509.Certificate]) -> None:
+def verify_path(
+    leaf: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    trust: Sequence[x509.Certificate],
+    at: datetime,
+    now: datetime,
+) -> None:
     """The path from the signer to an anchor, at the signing time. Raises NotSigned."""
-    if not leaf.not_valid_before_utc <= parts.at <= leaf.not_valid_after_utc:
+    if at > now + _CLOCKS:
+        raise NotSigned("cms-time", "it says that it was signed in the future")
+    if not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
         raise NotSigned("cms-time", "the signer's certificate was not valid at the signing time")
     authorities = (
         ExtensionPolicy.permit_all()
@@ -284,9 +290,9 @@ def _verify_path(leaf: x509.Certificate, parts: _Parts, trust: Sequence[x509.Cer
         .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _certifies)
     )
     try:
-        builder = PolicyBuilder().store(Store(list(trust))).time(parts.at).max_chain_depth(_CHAIN)
+        builder = PolicyBuilder().store(Store(list(trust))).time(at).max_chain_depth(_CHAIN)
         builder = builder.extension_policies(ee_policy=ExtensionPolicy.permit_all(), ca_policy=authorities)
-        path = builder.build_client_verifier().verify(leaf, parts.certificates)
+        path = builder.build_client_verifier().verify(leaf, list(others))
     except (VerificationError, ValueError):  # its words tell the names in the certificates
         raise NotSigned("cms-untrusted", "no path leads from the signer to an anchor that is trusted") from None
     for each in path.chain:

@@ -94,6 +94,7 @@ class Pki:
         password: bytes | None = None,
         subject: x509.Name | None = None,
         usage: tuple[str, ...] = (),
+        key_id: bool = False,
     ) -> Issued:
         """`issuer` None: self-signed. `chain` follows the certificate in its file."""
         key = new_key(kind)
@@ -108,6 +109,8 @@ class Pki:
             .not_valid_after(NOW + end)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         )
+        if key_id:
+            builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         if usage:
             builder = builder.add_extension(key_usage(*usage), critical=True)
         if not ca:
