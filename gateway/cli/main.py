@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "explain": ("explain", "explain"),
     "diff": ("diff", "diff"),
     "deid": ("deid", "deid"),
+    "convert": ("convert", "convert"),
     "send": ("send", "send"),
     "echo": ("echo", "echo"),
     "status": ("status", "status"),
