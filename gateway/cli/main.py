@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "held": ("held", "app"),
     "audit": ("audit", "app"),
     "manifest": ("manifest", "app"),
+    "media": ("media", "app"),
     "patients": ("patients", "app"),
     "certs": ("certs", "app"),
 }

@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 
 KINDS = (
     "TransformError|GatewayError|HoldObject|WaitObject|RefuseObject|RefusePeer|StorageFailed|BadFraming"
-    "|BudgetExceeded|DestinationDown|unreadable|[.]fail|NotSigned|NotOpened|NotWritten"
+    "|BudgetExceeded|DestinationDown|unreadable|[.]fail|NotSigned|NotOpened|NotWritten|MediaError"
 )
 RAISED = re.compile(rf'(?:{KINDS})\(\s*"([a-z0-9-]+)"')
 

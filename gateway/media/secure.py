@@ -1,0 +1,122 @@
+"""Secure media: the keys and passwords a user names, as what protects and what opens Secure DICOM Files (PS3.15 D.1).
+
+Rules of this file
+* A `-SEC-` profile of PS3.11 is D.1 and nothing beyond it: RSA recipients, or a password; RSA signatures. What else
+  the CMS library can do is refused here, before anything is written.
+* Who names a CA asks for signers that it vouches for: a file that nobody signed is then refused as well.
+* A password file is for its owner alone; one line end after the password is not part of it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from gateway.media.errors import MediaError, from_os
+from gateway.media.opening import Verdict
+from gateway.media.volumes import Overhead
+from gateway.security.cms import recipients
+from gateway.security.cms.envelopes import Reader
+from gateway.security.cms.keys import read_certificates, read_holder, read_signer
+from gateway.security.cms.passwords import Password
+from gateway.security.cms.reading import read
+from gateway.security.cms.writing import Recipient, write
+from gateway.security.signed import Signer
+from gateway.security.signers import read_anchors
+from transforms.source import ByteSource
+
+_ENVELOPE: Final = 4096  # bytes: identifiers, attributes, lengths, padding, one signature of up to 8192 bits
+_RECIPIENT: Final = 2048  # bytes: its issuer's name, the wrapped key
+
+
+class CmsProtection:
+    """Encrypts for these recipients, and signs where a signer is given; else the content has a digest (D.1.2)."""
+
+    def __init__(self, to: Sequence[Recipient], signer: Signer | None) -> None:
+        self._to = tuple(to)
+        self._signer = signer
+        chain = signer.chain if signer else ()
+        certificates = sum(len(each.public_bytes(serialization.Encoding.DER)) for each in chain)
+        self.overhead = Overhead(_ENVELOPE + _RECIPIENT * len(self._to) + certificates)
+
+    def protect(self, data: ByteSource, out: BinaryIO) -> None:
+        """Raises NotWritten."""
+        write(data, out, self._to, signer=self._signer)
+
+
+class CmsOpener:
+    """Opens with these keys and passwords, and believes these anchors; None: signers are told, not judged."""
+
+    def __init__(self, by: Sequence[Reader], trust: Sequence[x509.Certificate] | None) -> None:
+        self._by = tuple(by)
+        self._trust = trust
+
+    def open(self, source: ByteSource, out: BinaryIO) -> Verdict:
+        """Raises NotOpened, NotSigned; MediaError (media-unsigned) where a CA was named and nobody signed."""
+        found = read(source, out, self._by, trust=self._trust)
+        if self._trust is not None and not found.signatures:
+            raise MediaError("media-unsigned", "nobody signed it, and signers of a named CA are asked for")
+        signers = sorted(each.certificate.subject.rfc4514_string() for each in found.signatures)
+        trusted = None if self._trust is None else all(each.trusted for each in found.signatures)
+        return Verdict(" and ".join(signers), trusted, (*found.warnings, *found.beyond_d1))
+
+
+def protection(
+    recipient: Sequence[Path], password_file: Path | None, signer: Path | None, signer_key: Path | None
+) -> CmsProtection | None:
+    """Who may open a medium that is made, and who signs it; None where nobody is named. Raises GatewayError."""
+    if (signer is None) != (signer_key is None):
+        raise MediaError("media-keys", "--signer and --signer-key belong together")
+    to: list[Recipient] = []
+    for path in recipient:
+        (certificate, *_) = read_certificates(path)
+        if not isinstance(certificate.public_key(), rsa.RSAPublicKey):
+            raise MediaError("media-keys", f"{path}: PS3.15 D.1 knows RSA recipients only")
+        if fault := recipients.fault(certificate, datetime.now(UTC)):
+            raise MediaError("media-keys", f"{path}: {fault}")
+        to.append(certificate)
+    if password_file is not None:
+        to.append(_password(password_file))
+    by = None
+    if signer is not None and signer_key is not None:
+        by = read_signer(signer_key, signer)
+        if not isinstance(by.key.public_key(), rsa.RSAPublicKey):
+            raise MediaError("media-keys", f"{signer}: PS3.15 D.1 knows RSA signatures only")
+    if not to:
+        if by is not None:
+            raise MediaError("media-keys", "a signer without recipients: secure media are encrypted for somebody")
+        return None
+    return CmsProtection(to, by)
+
+
+def opener(cert: Path | None, key: Path | None, password_file: Path | None, ca: Path | None) -> CmsOpener | None:
+    """What opens a medium; None where no key and no password is named. Raises GatewayError."""
+    by: list[Reader] = []
+    if key is not None:
+        by.append(read_holder(key, cert))
+    elif cert is not None:
+        raise MediaError("media-keys", "--cert without --key opens nothing")
+    if password_file is not None:
+        by.append(_password(password_file))
+    if not by:
+        return None
+    return CmsOpener(by, None if ca is None else read_anchors(ca))
+
+
+def _password(path: Path) -> Password:
+    try:
+        with path.open("rb") as file:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise MediaError("media-keys", f"{path}: others may read it; chmod 600 it")
+            text = file.read(4096)
+    except OSError as error:
+        raise from_os(error, str(path)) from None
+    return Password(text.removesuffix(b"\n").removesuffix(b"\r"))

@@ -1,0 +1,195 @@
+"""Secure media through the commands: every DICOM file is encrypted, the right key opens it, and nothing else does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import study
+from click.testing import Result
+from pydicom import dcmread
+from typer.testing import CliRunner
+
+from gateway.cli import media
+from tests.unit.media.objects import files
+from tests.unit.security.pki import DAY, Pki
+
+
+class Site:
+    """A PKI, inputs, and the commands run over them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pki = Pki(folder)
+        for name in ("reader", "second", "stranger"):
+            self.pki.issue(name, self.pki.ca, kind="rsa2048", eku=(), usage=("key_encipherment",))
+        self.pki.issue("signer", self.pki.ca, kind="rsa2048", eku=("email",), usage=("digital_signature",))
+        self.pki.issue("other-signer", self.pki.other, kind="rsa2048", eku=("email",), usage=("digital_signature",))
+        self.pki.issue("expired", self.pki.ca, kind="rsa2048", eku=(), usage=("key_encipherment",), end=-DAY / 2)
+        self.pki.issue("no-encryption", self.pki.ca, kind="rsa2048", eku=(), usage=("digital_signature",))
+        self.pki.issue("curve", self.pki.ca, kind="p256", eku=(), usage=("key_agreement",))
+        self.pki.issue("curve-signer", self.pki.ca, kind="p256", eku=("email",), usage=("digital_signature",))
+        (folder / "password").write_text("a long pass phrase\n")
+        (folder / "password").chmod(0o600)
+        files(folder / "in", 2)
+
+    def run(self, *arguments: object) -> Result:
+        return CliRunner().invoke(media.app, [str(each) for each in arguments])
+
+    def create(self, out: Path, *arguments: object, profile: str = "STD-GEN-SEC-USB-J2K") -> Result:
+        return self.run("create", "--profile", profile, "--out", out, *arguments, self.folder / "in")
+
+    def to(self, *names: str) -> list[object]:
+        return [part for name in names for part in ("--recipient", self.folder / f"{name}.pem")]
+
+    def by(self, name: str) -> list[object]:
+        return ["--signer", self.folder / f"{name}.pem", "--signer-key", self.folder / f"{name}.key"]
+
+    def who(self, name: str) -> list[object]:
+        return ["--cert", self.folder / f"{name}.pem", "--key", self.folder / f"{name}.key"]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(tmp_path_factory.mktemp("secure"))
+
+
+@pytest.fixture(scope="module")
+def signed(site: Site) -> Path:
+    out = site.folder / "signed"
+    done = site.create(out, *site.to("reader", "second"), *site.by("signer"))
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def test_every_dicom_file_is_encrypted_and_nothing_shows(signed: Path) -> None:
+    paths = [path for path in signed.rglob("*") if path.is_file()]
+    assert len(paths) == 6
+    for path in paths:
+        raw = path.read_bytes()
+        assert not any(word.encode() in raw for word in (*study.IDENTITIES, "DICM", "TRIAL42")), path.name
+        assert raw[:1] == b"\x30" or path.name == "README.TXT"
+
+
+@pytest.mark.parametrize("who", ["reader", "second"])
+def test_each_recipient_opens_it_and_learns_who_signed(site: Site, signed: Path, tmp_path: Path, who: str) -> None:
+    done = site.run("open", *site.who(who), "--ca", site.pki.ca_file, "--out", tmp_path / "back", signed)
+    assert done.exit_code == 0, done.output
+    assert "4 objects" in done.stdout and "signed by CN=signer, trusted" in done.stdout
+    for path in (site.folder / "in").iterdir():
+        assert dcmread(tmp_path / "back" / f"{dcmread(path).SOPInstanceUID}.dcm") == dcmread(path)
+
+
+def test_without_an_authority_the_signer_is_told_as_unverified(site: Site, signed: Path) -> None:
+    done = site.run("verify", *site.who("reader"), signed)
+    assert done.exit_code == 0 and "signed by CN=signer, UNVERIFIED" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("who", "ca", "reason"),
+    [("stranger", "ca", "cms-not-for-us"), ("reader", "other", "cms-untrusted"), (None, "ca", "media-secure")],
+)
+def test_others_get_nothing(site: Site, signed: Path, tmp_path: Path, who: str | None, ca: str, reason: str) -> None:
+    keys = site.who(who) if who else []
+    done = site.run("open", *keys, "--ca", site.folder / f"{ca}.pem", "--out", tmp_path / "back", signed)
+    assert done.exit_code == 2 and reason in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_password_opens_it(site: Site, tmp_path: Path) -> None:
+    word = ["--password-file", site.folder / "password"]
+    assert site.create(tmp_path / "set.zip", *word, profile="STD-GEN-SEC-ZIP-MAIL").exit_code == 0
+    done = site.run("verify", *word, tmp_path / "set.zip")
+    assert done.exit_code == 0 and "signed by nobody" in done.stdout
+    listed = site.run("list", *word, tmp_path / "set.zip")
+    assert listed.exit_code == 0 and "KEY OBJECT DOC" in listed.stdout
+    assert not any(each in listed.stdout for each in study.IDENTITIES)
+
+
+def test_who_names_an_authority_wants_signatures(site: Site, tmp_path: Path) -> None:
+    assert site.create(tmp_path / "set", *site.to("reader")).exit_code == 0
+    done = site.run("verify", *site.who("reader"), "--ca", site.pki.ca_file, tmp_path / "set")
+    assert done.exit_code == 2 and "media-unsigned" in done.stderr
+
+
+@pytest.mark.parametrize("at", [40, 400, -300, -1])
+def test_a_flipped_byte_releases_nothing(site: Site, signed: Path, tmp_path: Path, at: int) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(signed, copy)
+    (path,) = copy.rglob("S0000001/I0000001")
+    raw = bytearray(path.read_bytes())
+    raw[at] ^= 0x10
+    path.write_bytes(raw)
+    done = site.run("open", *site.who("reader"), "--out", tmp_path / "back", copy)
+    assert done.exit_code == 2 and "cms-" in done.stderr
+    assert list(tmp_path.iterdir()) == [copy]
+
+
+def test_a_plain_object_slipped_into_a_secure_set_is_told(site: Site, signed: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(signed, copy)
+    study.write(study.mr(1), copy / "EXTRA")
+    done = site.run("open", *site.who("reader"), "--out", tmp_path / "back", copy)
+    assert done.exit_code == 2 and "media-not-secure" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("recipient", "words"),
+    [
+        ("expired", "expired"),
+        ("no-encryption", "keyEncipherment"),
+        ("curve", "RSA recipients only"),
+        ("nowhere", "no such file"),
+        ("ca", "RSA"),
+    ],
+)
+def test_a_recipient_that_cannot_be_one_is_told_before_anything(
+    site: Site, tmp_path: Path, recipient: str, words: str
+) -> None:
+    done = site.create(tmp_path / "set", *site.to(recipient))
+    assert done.exit_code == 2 and words in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_keys_that_do_not_fit_together_are_told(site: Site, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    for arguments, words in (
+        ([*site.to("reader"), "--signer", site.folder / "signer.pem"], "belong together"),
+        (site.by("signer"), "encrypted for somebody"),
+        ([*site.to("reader"), *site.by("curve-signer")], "RSA signatures only"),
+        ([], "needs recipients"),
+    ):
+        done = site.create(out, *arguments)
+        assert done.exit_code == 2 and words in done.stderr, done.stderr
+    assert "choose a -SEC- profile" in site.create(out, *site.to("reader"), profile="STD-GEN-CD").stderr
+    assert "-- opens" not in site.run("verify", "--cert", site.folder / "reader.pem", out).stderr
+    loose = tmp_path / "loose"
+    loose.write_text("a long pass phrase")
+    loose.chmod(0o644)
+    assert "chmod 600" in site.create(out, "--password-file", loose).stderr
+    assert not out.exists()
+
+
+def test_an_index_page_would_tell_what_is_hidden(site: Site, tmp_path: Path) -> None:
+    done = site.create(tmp_path / "set", *site.to("reader"), "--index")
+    assert done.exit_code == 2 and "index page" in done.stderr
+
+
+def test_profiles_are_listed_and_a_wrong_one_is_told(site: Site, tmp_path: Path) -> None:
+    assert "STD-GEN-SEC-USB-J2K" in site.run("profiles").stdout
+    done = site.create(tmp_path / "set", profile="STD-GEN-FLOPPY")
+    assert done.exit_code == 2 and "media profiles" in done.stderr
+
+
+def test_what_a_person_should_know_is_told_with_exit_3(site: Site, tmp_path: Path) -> None:
+    files(tmp_path / "in", 1, lambda data: setattr(data, "StudyID", ""))
+    out = tmp_path / "set"
+    done = site.run("create", "--profile", "STD-GEN-CD", "--out", out, tmp_path / "in")
+    assert done.exit_code == 0 and "StudyID (0020,0010) was supplied in 1 records" in done.stderr
+    (out / "DICOMDIR").unlink()
+    done = site.run("verify", out)
+    assert done.exit_code == 3 and "every file was looked at" in done.stderr
