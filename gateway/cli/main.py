@@ -29,6 +29,8 @@ COMMANDS: Final = {
     "audit": ("audit", "app"),
     "manifest": ("manifest", "app"),
     "media": ("media", "app"),
+    "sign": ("sign", "sign"),
+    "verify": ("sign", "verify"),
     "patients": ("patients", "app"),
     "certs": ("certs", "app"),
 }

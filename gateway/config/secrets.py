@@ -16,8 +16,11 @@ MIN_BYTES = 16  # shorter keys can be found by trying (RFC 2104 section 3 asks f
 MAX_BYTES = 1 << 16
 
 
-def resolve(ref: str) -> bytes:
-    """The secret's bytes; one line end after it is not part of it. Raises GatewayError, naming only the reference."""
+def resolve(ref: str, *, least: int = MIN_BYTES) -> bytes:
+    """The secret's bytes; one line end after it is not part of it. Raises GatewayError, naming only the reference.
+
+    `least`: fewer for what others chose, a token's PIN or a file's password.
+    """
     kind, _, where = ref.partition(":")
     if kind == "env":
         text = os.environb.get(os.fsencode(where))
@@ -29,11 +32,11 @@ def resolve(ref: str) -> bytes:
     else:
         raise GatewayError("secret-missing", "a secret is named env:NAME or file:PATH")
     found = found.removesuffix(b"\n").removesuffix(b"\r")
-    if len(found) < MIN_BYTES:
-        raise GatewayError("secret-too-short", f"{kind}:{where} has fewer than {MIN_BYTES} bytes")
+    if len(found) < least:
+        raise GatewayError("secret-too-short", f"{kind}:{where} has fewer than {least} bytes")
     if len(found) > MAX_BYTES:
         raise GatewayError("secret-too-long", f"{kind}:{where} has more than {MAX_BYTES} bytes")
-    if len(set(found)) == 1:
+    if len(set(found)) == 1 and least >= MIN_BYTES:
         raise GatewayError("secret-too-simple", f"{kind}:{where} is one byte repeated")
     return found
 

@@ -66,6 +66,14 @@ class Context:
         return hmac.digest(self._key, label, "sha256")
 
 
+def is_replacement(uid: str) -> bool:
+    """Whether a UID has the form of those that are made here: others' of 2.25 are UUIDs of another version."""
+    number = uid.removeprefix("2.25.")
+    return (
+        uid.startswith("2.25.") and number.isdecimal() and int(number) >> 76 & 0xF == 8 and int(number) >> 62 & 3 == 2
+    )
+
+
 class UidMap:
     """Replacement UIDs under one derived key. Calling it is pure; what it remembers only saves time."""
 

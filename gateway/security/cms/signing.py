@@ -132,8 +132,10 @@ class Making:
         return key.sign(data, _padding(self.digest, algorithm.digest_size if self.pss else None), algorithm)
 
 
-def judge(info: ber.Part, certificates: Sequence[x509.Certificate], digests: dict[str, bytes]) -> Judged:
-    """A SignerInfo over the content with these digests, of type id-data. Raises NotOpened, NotSigned."""
+def judge(
+    info: ber.Part, certificates: Sequence[x509.Certificate], digests: dict[str, bytes], kind: str = DATA
+) -> Judged:
+    """A SignerInfo over the content with these digests, of this type. Raises NotOpened, NotSigned."""
     found = ber.parts(info.body)
     attributes = found.pop(3) if len(found) > 3 and found[3].tag == 0xA0 else None
     if len(found) > 5 and found[5].tag == 0xA1:
@@ -153,14 +155,18 @@ def judge(info: ber.Part, certificates: Sequence[x509.Certificate], digests: dic
     if attributes is not None:
         # Signed as a SET OF in DER, however it was written (RFC 5652 section 5.4)
         signed = ber.value(ber.SET, *sorted(part.raw for part in ber.parts(attributes.body)))
-        at = _attributes_of(ber.parts(attributes.body), told, certificates, named[0])
+        at = _attributes_of(ber.parts(attributes.body), told, kind, certificates, named[0])
         told = hashlib.new(digest.name, signed).digest()
     scheme = _verify(named[0], algorithm.raw, digest, told, signature.body)
     return Judged(named[0], at, digest.name, scheme)
 
 
 def _attributes_of(
-    attributes: list[ber.Part], digest: bytes, certificates: Sequence[x509.Certificate], leaf: x509.Certificate
+    attributes: list[ber.Part],
+    digest: bytes,
+    kind: str,
+    certificates: Sequence[x509.Certificate],
+    leaf: x509.Certificate,
 ) -> datetime | None:
     """What the signed attributes say, held against what is there; the signing time. Raises NotSigned."""
     values: dict[bytes, bytes] = {}
@@ -169,8 +175,8 @@ def _attributes_of(
         if len(found) != 2 or found[1].tag != ber.SET or found[0].raw in values:
             raise NotSigned("cms-malformed", "a signed attribute cannot be read or is there twice")
         values[found[0].raw] = found[1].body
-    if values.get(ber.oid(CONTENT_TYPE)) != ber.oid(DATA):
-        raise NotSigned("cms-malformed", "content-type must be a signed attribute, and id-data")
+    if values.get(ber.oid(CONTENT_TYPE)) != ber.oid(kind):
+        raise NotSigned("cms-malformed", "content-type must be a signed attribute, and that of the content")
     if values.get(ber.oid(MESSAGE_DIGEST)) != ber.value(ber.OCTETS, digest):
         raise NotSigned("cms-digest", "the content is not the one that was signed")
     if (names_of := values.get(ber.oid(SIGNING_CERTIFICATE))) is not None:
