@@ -43,7 +43,11 @@ class WaitObject(GatewayError):
 
 
 class DestinationDown(GatewayError):
-    """The destination's fault: no object loses an attempt; try again later."""
+    """The destination's fault: no object loses an attempt; try again later, not before `retry_after` seconds."""
+
+    def __init__(self, reason: str, detail: str = "", *, retry_after: float = 0.0) -> None:
+        super().__init__(reason, detail)
+        self.retry_after = retry_after
 
 
 class StorageFailed(GatewayError):

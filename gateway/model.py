@@ -171,3 +171,4 @@ class Outcome(Struct, frozen=True):
     steps: tuple[str, ...] = ()  # the steps that ran to their end on this object
     anonymized: bool = False  # a de-identification step ran to its end
     evidence: Evidence = Evidence()
+    retry_after: float = 0.0  # of a destination that is down: seconds, as it asked

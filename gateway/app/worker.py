@@ -30,6 +30,7 @@ from gateway.app.control import Frame, Word
 from gateway.app.start import run
 from gateway.audit.events import Party, PeerRefused
 from gateway.config.schema import Config
+from gateway.deliver.batches import BatchCarrier, BatchLanes
 from gateway.deliver.contract import Carrier, UnitCarrier
 from gateway.deliver.lanes import Lanes
 from gateway.deliver.table import Surroundings, carrier
@@ -96,6 +97,8 @@ class Worker:
     def _driver(self, name: str, to: Carrier | UnitCarrier, source: Party) -> Lanes | Units:
         if to.whole:
             return Units(name, to, source, self._prepare, self.writer, self._making)
+        if isinstance(to, BatchCarrier):
+            return BatchLanes(name, to, source, self._prepare, self.writer)
         return Lanes(name, to, source, self._prepare, self.writer)
 
     def run(self) -> None:

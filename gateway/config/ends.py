@@ -154,6 +154,12 @@ def _destination(block: Any, loc: Loc, data: Any, places: Positions) -> list[Pro
     found = _secured(block, loc, data, places, "the destination's certificate")
     if "client_cert" in mapping(block, "tls"):
         found.append(places.at_key((*loc, "tls", "client_cert"), "`client_cert` belongs to listeners"))
+    url = text(mapping(block, "stow"), "url")
+    if url is not None and url.startswith("http:") == given(block, "tls"):
+        wanted = "https, because `tls` is given" if given(block, "tls") else "http, because it is `unsafe_plaintext`"
+        found.append(places.at_value((*loc, "stow", "url"), f"this URL begins with {wanted}"))
+    if given(mapping(block, "stow"), "oauth") and not given(block, "tls"):
+        found.append(places.at_key((*loc, "stow", "oauth"), "a token must not cross the network in plaintext: use tls"))
     return found
 
 

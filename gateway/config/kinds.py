@@ -35,4 +35,5 @@ STEPS: Final[dict[str, Flow]] = {
 DESTINATIONS: Final[dict[str, frozenset[Kind]]] = {
     "dimse": frozenset({Kind.DICOM}),
     "folder": frozenset(Kind),
+    "stow": frozenset({Kind.DICOM}),
 }

@@ -29,6 +29,7 @@ from gateway.config.units import (
     SetValue,
     Size,
     UrlPath,
+    WebUrl,
     Words,
 )
 
@@ -237,9 +238,34 @@ class FolderDestination(Block):
     layout: Literal["flat", "study", "group"] = "study"  # group: a folder a closed group, there as a whole or not
 
 
+class OAuth(Block):
+    """Client credentials (RFC 6749 4.4): a bearer token for each request."""
+
+    token_url: HttpsUrl
+    tls: ServiceTls
+    client_id: str = Field(min_length=1, max_length=512)
+    client_secret: SecretRef
+    scope: Words = ()
+    audience: str | None = None
+
+
+class StowDestination(Block):
+    """A DICOMweb origin server: Store requests go to `url`/studies (PS3.18 10.5)."""
+
+    url: WebUrl
+    oauth: OAuth | None = None
+    connections: int = Field(2, ge=1, le=32)  # studies sent in parallel, per worker
+    batch: int = Field(20, ge=1, le=1000)  # instances of a study that go in one request, as far as they wait
+    batch_bytes: Size = 64 << 20  # of them together
+    idle: Duration = 10.0  # a connection without work is closed after this
+    timeout: Duration = Field(60.0, gt=0)  # connecting, each write, and any one answer
+    warnings: tuple[int, ...] = (0xB000, 0xB006, 0xB007)  # Warning Reasons that count as delivered
+
+
 class Destination(Block):
     """One way out. Exactly one kind."""
 
+    stow: StowDestination | None = None
     dimse: DimseDestination | None = None
     folder: FolderDestination | None = None
     tls: Tls | None = None

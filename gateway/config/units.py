@@ -112,6 +112,14 @@ def https_url(value: Any) -> str:
     return str(value)
 
 
+def web_url(value: Any) -> str:
+    """As `https_url`, or `http://` for a destination that says why it is plaintext."""
+    if isinstance(value, str) and value.startswith("http://"):
+        https_url(value.replace("http", "https", 1))
+        return value
+    return https_url(value)
+
+
 def url_path(value: Any) -> str:
     """`/dicom-web`: begins with a slash, ends without one, plain segments; `/` alone is the root and becomes ""."""
     found = _PATH.fullmatch(value) if isinstance(value, str) else None
@@ -140,6 +148,7 @@ AETitle = Annotated[str, BeforeValidator(ae_title)]
 Identifier = Annotated[str, BeforeValidator(identifier)]
 FileRef = Annotated[Path, BeforeValidator(file_ref)]
 HttpsUrl = Annotated[str, BeforeValidator(https_url)]
+WebUrl = Annotated[str, BeforeValidator(web_url)]
 UrlPath = Annotated[str, BeforeValidator(url_path)]
 SecretRef = Annotated[str, BeforeValidator(secret_ref)]
 AETitles = Annotated[tuple[AETitle, ...], BeforeValidator(listed)]

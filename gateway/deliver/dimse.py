@@ -26,7 +26,7 @@ from transforms.dataset import convert, syntax
 from transforms.errors import TransformError
 from transforms.source import ByteSource
 
-_RESULTS = {
+RESULTS = {
     Disposition.DELIVERED: Result.DELIVERED,
     Disposition.WARNING: Result.DELIVERED,
     Disposition.RETRY: Result.REFUSED,
@@ -89,7 +89,7 @@ class DimseSession:
         sent = Hashed(source)
         response = self._association.store(outgoing.identity.sop_class, outgoing.identity.sop_instance, context, sent)
         disposition, reason = meaning(response.status, self._to.warnings)
-        return Answer(_RESULTS[disposition], response.status, reason, sent.sha256(), uid)
+        return Answer(RESULTS[disposition], response.status, reason, sent.sha256(), uid)
 
     def close(self, *, orderly: bool = True) -> None:
         if orderly:

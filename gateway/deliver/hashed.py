@@ -14,10 +14,10 @@ from transforms.source import ByteSource
 class Hashed:
     """A ByteSource over another one."""
 
-    __slots__ = ("_at", "_digest", "_known", "_source", "size")
+    __slots__ = ("_at", "_digest", "_known", "size", "source")
 
     def __init__(self, source: ByteSource) -> None:
-        self._source = source
+        self.source = source
         self._known: str = getattr(source, "sha256", "")
         self._digest = hashlib.sha256()
         self._at = 0
@@ -27,14 +27,19 @@ class Hashed:
         """The next bytes. Raises ValueError where they are not the next ones; what the source raises."""
         if offset != self._at:
             raise ValueError("what is hashed while it is sent must be read in order")
-        part = self._source.pread(offset, length)
+        part = self.source.pread(offset, length)
         self._at += len(part)
         if not self._known:
             self._digest.update(part)
         return part
 
+    @property
+    def whole(self) -> bool:
+        """It was read to its end."""
+        return self._at == self.size
+
     def sha256(self) -> str:
         """Of all of it, 64 hex digits. Raises ValueError before its end."""
-        if self._at != self.size:
+        if not self.whole:
             raise ValueError("it was not read to its end")
         return self._known or self._digest.hexdigest()

@@ -153,7 +153,7 @@ class Lanes:
             outcome = Outcome(job.delivery, Result.WAITS, reason=error.reason)
         except DestinationDown as error:
             log.warning(fields("destination-down", destination=self.name, reason=error.reason, detail=error.detail))
-            outcome = Outcome(job.delivery, Result.DOWN, reason=error.reason)
+            outcome = down(job, error)
             self._close(session, orderly=False)
             session = None
             with self._changed:
@@ -179,6 +179,11 @@ class Lanes:
         if session is not None:
             session.close(orderly=orderly)
             self._writer.closed(Closed(session.association, orderly))
+
+
+def down(job: Job, error: DestinationDown) -> Outcome:
+    """The destination could not be reached, or said when to come again."""
+    return Outcome(job.delivery, Result.DOWN, reason=error.reason, retry_after=error.retry_after)
 
 
 def outcome_of(association: str, outgoing: Outgoing, answer: Answer) -> Outcome:

@@ -10,7 +10,9 @@ from gateway.deliver.contract import Carrier, UnitCarrier
 from gateway.deliver.dimse import DimseCarrier
 from gateway.deliver.folder import FolderCarrier
 from gateway.deliver.group_folder import GroupFolderCarrier
+from gateway.deliver.stow import StowCarrier
 from gateway.security.tls import client_context
+from gateway.web.oauth import grant_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,19 @@ def _folder(destination: Destination, around: Surroundings) -> Carrier | UnitCar
     return FolderCarrier(destination.folder, around.secret)
 
 
+def _stow(destination: Destination, around: Surroundings) -> Carrier:
+    assert destination.stow is not None
+    context = None
+    if destination.tls is not None:
+        context = client_context(destination.tls, destination.tls.identity or around.config.identity)
+    oauth = destination.stow.oauth
+    return StowCarrier(destination, context, grant_of(oauth, destination.stow.timeout) if oauth else None)
+
+
 CARRIERS: dict[str, Callable[[Destination, Surroundings], Carrier | UnitCarrier]] = {
     "dimse": _dimse,
     "folder": _folder,
+    "stow": _stow,
 }
 
 

@@ -27,6 +27,17 @@ _INFORMATIONAL = 8  # answers of class 1xx before the answer
 _LATE = 1.0  # seconds in which an answer is looked for after a write has failed
 
 
+class _Network(Exception):
+    """A read or write of ours failed; what a body raises is another matter."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+_CLOSED = _Network(ConnectionResetError(104, "closed before its answer"))
+
+
 class Url(NamedTuple):
     """A URL, taken apart."""
 
@@ -105,19 +116,18 @@ class Client:
                 for chunk in body:
                     self._send(h11.Data(data=chunk))
                 self._send(h11.EndOfMessage())
-            except OSError as error:
+            except _Network as failed:
                 # Who refuses a body early answers and closes: the answer says more than the broken connection.
-                return self._answer(_LATE, limit, after=error)
+                return self._answer(_LATE, limit, after=failed)
             return self._answer(self._timeout, limit)
         except h11.RemoteProtocolError as error:
             self.close()
             raise DestinationDown("answer-malformed", "what came is not HTTP") from error
-        except TimeoutError as error:
+        except _Network as failed:
             self.close()
-            raise DestinationDown("answer-timeout") from error
-        except OSError as error:
-            self.close()
-            raise DestinationDown("connection-lost", error.strerror or type(error).__name__) from error
+            if isinstance(failed.error, TimeoutError):
+                raise DestinationDown("answer-timeout") from failed
+            raise DestinationDown("connection-lost", failed.error.strerror or type(failed.error).__name__) from failed
         except BaseException:
             self.close()
             raise
@@ -128,12 +138,14 @@ class Client:
         self._sock.close()
 
     def _send(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
-        self._sock.settimeout(self._timeout)
         data = self._http.send(event)
-        if data:
-            self._sock.sendall(data)
+        try:
+            self._sock.settimeout(self._timeout)
+            self._sock.sendall(data or b"")
+        except OSError as error:
+            raise _Network(error) from error
 
-    def _answer(self, seconds: float, limit: int, after: OSError | None = None) -> Answer:
+    def _answer(self, seconds: float, limit: int, after: _Network | None = None) -> Answer:
         deadline = time.monotonic() + seconds
         response: h11.Response | None = None
         body = bytearray()
@@ -144,9 +156,9 @@ class Client:
                 try:
                     data = self._receive(deadline)
                 except OSError as error:
-                    raise after or error from error
+                    raise after or _Network(error) from error
                 if not data and response is None:
-                    raise after or ConnectionResetError("closed before its answer")
+                    raise after or _CLOSED
                 self._http.receive_data(data)
             elif isinstance(event, h11.InformationalResponse):
                 told += 1
@@ -161,7 +173,7 @@ class Client:
             else:
                 break
         if response is None:
-            raise after or ConnectionResetError("closed before its answer")
+            raise after or _CLOSED
         if after is None and self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
         else:

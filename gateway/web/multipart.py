@@ -18,7 +18,7 @@ from python_multipart.multipart import MultipartParser
 
 logging.getLogger("python_multipart.multipart").disabled = True  # it quotes what it does not like
 
-BOUNDARY = 70  # characters (RFC 2046 5.1.1)
+BOUNDARY = 200  # characters; RFC 2046 5.1.1 allows 70, and Orthanc sends 73
 HEADERS = 32  # of one part
 EPILOGUE = 64 << 10  # bytes after the end that are read past
 _BOUNDARY = re.compile(rf"[0-9A-Za-z'()+_,./:=? -]{{0,{BOUNDARY - 1}}}[0-9A-Za-z'()+_,./:=?-]")

@@ -241,7 +241,7 @@ class Desk:
             self._tx.change(row, Cause.GIVEN_BACK, self._now, next_try=when, reason=there.reason)
             self._dispatch.look(row.destination, when)
         elif outcome.result is Result.DOWN:
-            when = self._dispatch.down(row.destination, outcome.reason, self._now)
+            when = self._dispatch.down(row.destination, outcome.reason, self._now, outcome.retry_after)
             if row.first_try is not None and expired(there.retry, row.first_try, self._now):
                 self._hold(row, instance, outcome.reason, Cause.CANNOT, outcome.status)
             else:

@@ -161,12 +161,15 @@ class Dispatch:
             else:
                 self._owners[study, name] = (owner[0], owner[1] - 1)
 
-    def down(self, name: str, reason: str, now: float) -> float:
-        """The destination could not be reached; when to probe it. Several at once count once."""
+    def down(self, name: str, reason: str, now: float, least: float = 0.0) -> float:
+        """The destination could not be reached; when to probe it. Several at once count once.
+
+        `least`: it asked for so many seconds; more than the longest pause nobody gets.
+        """
         there = self.destination(name)
         if now >= there.down_until:
             there.failures += 1
-            there.down_until = now + pause(there.retry, there.failures)
+            there.down_until = now + max(pause(there.retry, there.failures), min(least, there.longest))
             there.reason = reason
         return there.down_until
 

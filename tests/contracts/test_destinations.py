@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.schema import Destination, DimseDestination, FolderDestination
+from gateway.config.schema import Destination, DimseDestination, FolderDestination, StowDestination
 from gateway.deliver.contract import Carrier, Need
 from gateway.deliver.dimse import DimseCarrier
 from gateway.deliver.folder import FolderCarrier
+from gateway.deliver.stow import StowCarrier
 from gateway.deliver.table import CARRIERS
 from gateway.errors import DestinationDown
 from gateway.model import Decision, Identity, Instance, Job, Origin, Result, Stored, Verdict
 from gateway.pipeline import Outgoing
 from tests.system.harness import Sink, free_port
 from tests.system.senders import CT, ct, encoded
+from tests.wire.web import serving
 from transforms.dataset import convert, part10, syntax
 from transforms.source import BytesSource, chunks
 
@@ -50,6 +52,16 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
             files,
             FolderCarrier(FolderDestination(dir=tmp_path / "file" / "below"), b"secret"),
         )
+        return
+    if request.param == "stow":
+
+        def stow(port: int) -> Carrier:
+            block = StowDestination(url=f"http://127.0.0.1:{port}/dicom-web", timeout="2s")
+            return StowCarrier(Destination(stow=block, unsafe_plaintext="a test"), None, None)
+
+        with serving(tmp_path) as server:
+            instances = server.writer.instances
+            yield Stage(stow(server.port), lambda: [each.stored.sha256 for each in instances], stow(free_port()))
         return
     sink = Sink()
 
