@@ -2,7 +2,8 @@
 
 Rules of this file
 * For trials on one machine only; the README it writes says so. Everything ends after 30 days.
-* EC P-256 and SHA-256. Keys are 0600 from their first byte on, the folder is 0700.
+* EC P-256 and SHA-256; RSA 2048 where PS3.15 D.1 knows nothing else. Keys are 0600 from their first byte on, the
+  folder is 0700.
 * A key that is there is never overwritten.
 """
 
@@ -17,8 +18,10 @@ from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 DAYS = 30
 ORGANIZATION = "dicom-gateway development"
@@ -46,6 +49,8 @@ class Party(NamedTuple):
     usages: tuple[x509.ObjectIdentifier, ...]
     hosts: bool  # named by HOSTS and the caller's names
     expired: bool = False
+    rsa: bool = False
+    encipherment: bool = False  # keys are encrypted for it; it signs nothing
 
 
 PARTIES = (
@@ -53,6 +58,8 @@ PARTIES = (
     Party("archive", "ca", _BOTH, hosts=True),
     Party("modality", "ca", _CLIENT, hosts=False),
     Party("signer", "ca", _SIGNS, hosts=False),
+    Party("reader", "ca", _SIGNS[:1], hosts=False, rsa=True, encipherment=True),
+    Party("media-signer", "ca", _SIGNS, hosts=False, rsa=True),
     Party("expired", "ca", _CLIENT, hosts=False, expired=True),
     Party("untrusted", "untrusted-ca", _BOTH, hosts=True),
 )
@@ -69,6 +76,7 @@ All end after {DAYS} days: delete the folder and make it again.
 | gateway, archive | server and client, named localhost and 127.0.0.1 |
 | modality | client only |
 | signer | signs manifests; no server and no client |
+| reader, media-signer | RSA: opens secure media, and signs them; no server and no client |
 | expired | client whose certificate has ended: must be refused |
 | untrusted-ca, untrusted | another authority and its party: must be refused |
 """
@@ -88,9 +96,9 @@ def make(folder: Path, names: Iterable[str] = ()) -> tuple[Path, ...]:
     hosts = tuple(dict.fromkeys((*HOSTS, *names)))
     now = datetime.now(UTC).replace(microsecond=0)
     authorities = {name: _authority(name, now) for name in AUTHORITIES}
-    made = [(each.name, each.key, each.certificate) for each in authorities.values()]
+    made: list[tuple[str, Key, x509.Certificate]] = [(a.name, a.key, a.certificate) for a in authorities.values()]
     for party in PARTIES:
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = rsa.generate_private_key(65537, 2048) if party.rsa else ec.generate_private_key(ec.SECP256R1())
         made.append((party.name, key, _certify(party, key, authorities[party.issuer], hosts, now)))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     written = [file for name, key, certificate in made for file in _write(folder, name, key, certificate)]
@@ -121,16 +129,14 @@ def _authority(name: str, now: datetime) -> Authority:
     return Authority(name, subject, key, certificate)
 
 
-def _certify(
-    party: Party, key: ec.EllipticCurvePrivateKey, issuer: Authority, hosts: Iterable[str], now: datetime
-) -> x509.Certificate:
+def _certify(party: Party, key: Key, issuer: Authority, hosts: Iterable[str], now: datetime) -> x509.Certificate:
     begin, end = now - timedelta(hours=1), now + timedelta(days=DAYS)
     if party.expired:
         begin, end = now - timedelta(days=2), now - timedelta(days=1)
     builder = (
         _builder(_subject(party.name), issuer.subject, key, begin, end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(_usage(signs_certificates=False, encipherment=party.encipherment), critical=True)
         .add_extension(x509.ExtendedKeyUsage(party.usages), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False)
@@ -142,7 +148,7 @@ def _certify(
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, begin: datetime, end: datetime
+    subject: x509.Name, issuer: x509.Name, key: Key, begin: datetime, end: datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -155,11 +161,11 @@ def _builder(
     )
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def _usage(*, signs_certificates: bool, encipherment: bool = False) -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=True,
+        digital_signature=not encipherment,
         content_commitment=False,
-        key_encipherment=False,
+        key_encipherment=encipherment,
         data_encipherment=False,
         key_agreement=False,
         key_cert_sign=signs_certificates,
@@ -176,9 +182,7 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _write(
-    folder: Path, name: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate
-) -> tuple[Path, Path]:
+def _write(folder: Path, name: str, key: Key, certificate: x509.Certificate) -> tuple[Path, Path]:
     pem, secret = folder / f"{name}.pem", folder / f"{name}.key"
     _create(
         secret,

@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
+from gateway.config.document import Positions
 from gateway.config.load import examine, rules_hash
 from gateway.config.problems import Loc, Problem, ordered
-from gateway.config.schema import Config, KeyPair, Route, Tls
+from gateway.config.schema import Config, KeyPair, MediaDestination, Route, Tls
 from gateway.config.secrets import resolve
 from gateway.decide.check import problems as rule_problems
 from gateway.errors import GatewayError
@@ -81,6 +82,8 @@ def outside(config: Config) -> list[Problem]:
     for name, destination in config.destinations.items():
         if destination.tls:
             found += _tls(config, destination.tls, ("destinations", name, "tls"), server=False)
+        if destination.media:
+            found += _media(destination.media, ("destinations", name, "media"), places)
     if config.identity:
         found += [places.warn(("identity", "key"), text) for text in tls.warnings(config.identity)]
     if config.manifest:
@@ -119,11 +122,23 @@ def _tls(config: Config, block: Tls, loc: Loc, *, server: bool) -> list[Problem]
     return found
 
 
+def _media(block: MediaDestination, loc: Loc, places: Positions) -> list[Problem]:
+    from gateway.deliver.media import ordered  # what reads and writes CMS
+
+    try:
+        ordered(block)
+    except GatewayError as error:
+        return [places.at_value(loc, str(error))]
+    return []
+
+
 def _folders(config: Config) -> list[Problem]:
     wanted: dict[Loc, Path] = {("state", "dir"): config.state.dir}
     for name, destination in config.destinations.items():
         if destination.folder:
             wanted["destinations", name, "folder", "dir"] = destination.folder.dir
+        if destination.media:
+            wanted["destinations", name, "media", "dir"] = destination.media.dir
     if config.manifest:
         wanted["manifest", "dir"] = config.manifest.dir
     found = []

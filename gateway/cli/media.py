@@ -23,7 +23,7 @@ from gateway.media.listing import contents
 from gateway.media.making import Made, Order, make
 from gateway.media.members import found
 from gateway.media.opening import Report, open_medium
-from gateway.media.secure import opener, protection
+from gateway.media.secure import opener, password_of, protection
 from profiles.media import ApplicationProfile, load, names
 from profiles.media.application import Format
 from transforms.errors import TransformError
@@ -76,7 +76,7 @@ def create(
             label,
             read_size(capacity) if capacity else 0,
             index,
-            protection(recipient or [], password_file, signer, signer_key),
+            protection(recipient or [], password_of(password_file) if password_file else None, signer, signer_key),
         )
         with _progress() as progress:
             made = make(found(inputs), order, out, progress)

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from gateway.cli.common import DEFAULT_CONFIG, ConfigOption, columns, fail, loaded
 from gateway.errors import GatewayError
+from gateway.media.progress import progress
+from gateway.model import DeliveryState
 from gateway.store.reading import StatusRow, read_only
 
 
@@ -40,6 +43,7 @@ def status(
         print()
         return
     print(_summary(counts, _serving(settings.state.dir)))
+    rows = [_with_progress(row, settings.state.dir) for row in rows]
     if rows:
         columns(
             ("instance", "destination", "state", "reason", "attempts", "next try", "route", "SOP Instance UID"),
@@ -57,6 +61,13 @@ def _serving(state: Path) -> bool:
 def _summary(counts: dict[str, int], serving: bool) -> str:
     told = ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing"
     return f"{'serving' if serving else 'not serving'}: {told}"
+
+
+def _with_progress(row: StatusRow, state: Path) -> StatusRow:
+    """What is being sent as a whole takes its time: how far it is."""
+    if row.state == DeliveryState.SENDING and (told := progress(state, row.group)):
+        return replace(row, reason="media", detail=told)
+    return row
 
 
 def _line(row: StatusRow) -> tuple[str, ...]:

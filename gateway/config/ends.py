@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography import x509
 
-from gateway.config import kinds
+from gateway.config import kinds, media
 from gateway.config.document import Positions
 from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
@@ -146,11 +146,12 @@ def _destination(block: Any, loc: Loc, data: Any, places: Positions) -> list[Pro
             places.at_value(loc, f"a destination is exactly one of {', '.join(DESTINATION_KINDS)}; this has {shown}")
         ]
     if kinds[0] not in SECURED:
-        return [
+        found = [
             places.at_key((*loc, key), f"a {kinds[0]} has no {key!r}: it is not on a network")
             for key in ("tls", "unsafe_plaintext")
             if given(block, key)
         ]
+        return found + (media.problems(mapping(block, "media"), (*loc, "media"), places) if kinds[0] == "media" else [])
     found = _secured(block, loc, data, places, "the destination's certificate")
     if "client_cert" in mapping(block, "tls"):
         found.append(places.at_key((*loc, "tls", "client_cert"), "`client_cert` belongs to listeners"))

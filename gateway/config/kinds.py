@@ -36,4 +36,5 @@ DESTINATIONS: Final[dict[str, frozenset[Kind]]] = {
     "dimse": frozenset({Kind.DICOM}),
     "folder": frozenset(Kind),
     "stow": frozenset({Kind.DICOM}),
+    "media": frozenset({Kind.DICOM}),
 }

@@ -22,6 +22,7 @@ from gateway.config.units import (
     Backoff,
     Duration,
     FileRef,
+    FileRefs,
     HttpsUrl,
     Identifier,
     Identifiers,
@@ -262,12 +263,27 @@ class StowDestination(Block):
     warnings: tuple[int, ...] = (0xB000, 0xB006, 0xB007)  # Warning Reasons that count as delivered
 
 
+class MediaDestination(Block):
+    """A directory that gets one sealed medium for each closed group (docs/media.md)."""
+
+    dir: FileRef
+    profile: str  # application profile of PS3.11, by its own name
+    recipients: FileRefs = ()  # certificates of who may open it: a -SEC- profile
+    password: SecretRef | None = None  # the same, by a password
+    sign: KeyPair | None = None  # who signs each file of a secure set
+    format: Literal["folder", "zip", "iso"] | None = None  # default: what the profile's medium is made of
+    capacity: Size = 0  # bytes of one medium; 0: the profile's own
+    label: str = "DICOM"  # File-set ID and volume label
+    index: bool = False  # INDEX.HTM; not on secure media
+
+
 class Destination(Block):
     """One way out. Exactly one kind."""
 
     stow: StowDestination | None = None
     dimse: DimseDestination | None = None
     folder: FolderDestination | None = None
+    media: MediaDestination | None = None
     tls: Tls | None = None
     unsafe_plaintext: str | None = None
     retry: Retry = Retry()
@@ -275,7 +291,7 @@ class Destination(Block):
     @property
     def whole(self) -> bool:
         """It takes closed groups as a whole (docs/groups.md), not one instance after another."""
-        return self.folder is not None and self.folder.layout == "group"
+        return self.media is not None or (self.folder is not None and self.folder.layout == "group")
 
 
 class Override(Block):

@@ -10,6 +10,7 @@ from gateway.deliver.contract import Carrier, UnitCarrier
 from gateway.deliver.dimse import DimseCarrier
 from gateway.deliver.folder import FolderCarrier
 from gateway.deliver.group_folder import GroupFolderCarrier
+from gateway.deliver.media import MediaCarrier
 from gateway.deliver.stow import StowCarrier
 from gateway.security.tls import client_context
 from gateway.web.oauth import grant_of
@@ -46,10 +47,16 @@ def _stow(destination: Destination, around: Surroundings) -> Carrier:
     return StowCarrier(destination, context, grant_of(oauth, destination.stow.timeout) if oauth else None)
 
 
+def _media(destination: Destination, around: Surroundings) -> UnitCarrier:
+    assert destination.media is not None
+    return MediaCarrier(destination.media, around.config.state.dir, around.secret)
+
+
 CARRIERS: dict[str, Callable[[Destination, Surroundings], Carrier | UnitCarrier]] = {
     "dimse": _dimse,
     "folder": _folder,
     "stow": _stow,
+    "media": _media,
 }
 
 

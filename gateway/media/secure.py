@@ -70,7 +70,7 @@ class CmsOpener:
 
 
 def protection(
-    recipient: Sequence[Path], password_file: Path | None, signer: Path | None, signer_key: Path | None
+    recipient: Sequence[Path], password: Password | None, signer: Path | None, signer_key: Path | None
 ) -> CmsProtection | None:
     """Who may open a medium that is made, and who signs it; None where nobody is named. Raises GatewayError."""
     if (signer is None) != (signer_key is None):
@@ -83,8 +83,8 @@ def protection(
         if fault := recipients.fault(certificate, datetime.now(UTC)):
             raise MediaError("media-keys", f"{path}: {fault}")
         to.append(certificate)
-    if password_file is not None:
-        to.append(_password(password_file))
+    if password is not None:
+        to.append(password)
     by = None
     if signer is not None and signer_key is not None:
         by = read_signer(signer_key, signer)
@@ -105,13 +105,14 @@ def opener(cert: Path | None, key: Path | None, password_file: Path | None, ca: 
     elif cert is not None:
         raise MediaError("media-keys", "--cert without --key opens nothing")
     if password_file is not None:
-        by.append(_password(password_file))
+        by.append(password_of(password_file))
     if not by:
         return None
     return CmsOpener(by, None if ca is None else read_anchors(ca))
 
 
-def _password(path: Path) -> Password:
+def password_of(path: Path) -> Password:
+    """The password of a file that is for its owner alone. Raises MediaError (media-keys), NotWritten."""
     try:
         with path.open("rb") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:

@@ -51,19 +51,11 @@ class Survey:
 
 def survey(members: Sequence[Member], profile: ApplicationProfile, seen: Callable[[int], None]) -> Survey:
     """Judge every member. `seen` is told how many are done. Raises MediaError (media-profile) with all problems."""
-    found: dict[str, Surveyed] = {}
-    tree = Tree()  # thrown away: each volume gets its own; here it shows what cannot stand in one directory
+    judged = Judged(profile)
     problems: list[str] = []
-    repeated = 0
     for number, member in enumerate(members, 1):
         try:
-            each = look(member, profile)
-            other = found.setdefault(each.described.sop_instance, each)
-            if other is not each:
-                _same(other, each)
-                repeated += 1
-            else:
-                tree.add(each.described, each.syntax)
+            judged.add(member)
         except (TransformError, GatewayError) as error:
             problems.append(f"{member.label}: {error}")
         seen(number)
@@ -72,7 +64,29 @@ def survey(members: Sequence[Member], profile: ApplicationProfile, seen: Callabl
         if len(problems) > _TOLD:
             told.append(f"and {len(problems) - _TOLD} more")
         raise MediaError("media-profile", f"nothing was written for {profile.name}\n  " + "\n  ".join(told))
-    return Survey(tuple(found.values()), repeated)
+    return Survey(tuple(judged.members.values()), judged.repeated)
+
+
+class Judged:
+    """The members of one set while they are looked at, one after the other."""
+
+    def __init__(self, profile: ApplicationProfile) -> None:
+        self.members: dict[str, Surveyed] = {}  # by SOP Instance UID
+        self.repeated = 0
+        self._profile = profile
+        self._tree = Tree()  # thrown away, each volume gets its own: it shows what cannot stand in one directory
+
+    def add(self, member: Member) -> Surveyed | None:
+        """A member that fits; None where it is one that is there already. Raises MediaError, TransformError."""
+        each = look(member, self._profile)
+        other = self.members.get(each.described.sop_instance)
+        if other is not None:
+            _same(other, each)
+            self.repeated += 1
+            return None
+        self._tree.add(each.described, each.syntax)
+        self.members[each.described.sop_instance] = each
+        return each
 
 
 def look(member: Member, profile: ApplicationProfile) -> Surveyed:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from certs.dev import AUTHORITIES, PARTIES, make
 from gateway.config.schema import KeyPair, Tls
@@ -38,13 +38,14 @@ def test_every_file_is_there_and_no_key_is_readable_by_others(made) -> None:
     assert "Never for production" in (folder / "README.md").read_text()
 
 
-def test_certificates_are_short_lived_p256_sha256(made) -> None:
+def test_certificates_are_short_lived_p256_sha256_and_rsa_for_media(made) -> None:
     _folder, written = made
     for file in written:
         if file.suffix == ".pem":
             certificate = x509.load_pem_x509_certificate(file.read_bytes())
-            assert isinstance(certificate.public_key(), ec.EllipticCurvePublicKey)
-            assert certificate.public_key().key_size == 256
+            media = file.stem in ("reader", "media-signer")
+            assert isinstance(certificate.public_key(), rsa.RSAPublicKey if media else ec.EllipticCurvePublicKey)
+            assert certificate.public_key().key_size == (2048 if media else 256)
             assert certificate.signature_hash_algorithm.name == "sha256"
             assert certificate.not_valid_after_utc <= datetime.now(UTC) + timedelta(days=30)
 

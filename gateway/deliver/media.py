@@ -1,0 +1,213 @@
+"""Interchange media as a destination of whole groups: one sealed File-set a group, in a folder of the destination.
+
+    DIR/NAME[-late-N]-PART/DICOMDIR ...           format folder (VOLUME1/DICOMDIR ... where one medium is too small)
+    DIR/NAME[-late-N]-PART/VOLUME1.ISO ...        format iso, zip
+
+Rules of this file
+* NAME is a keyed digest of route and study, PART one of the members, as in group_folder.py.
+* Members are staged in the state directory, private like the spool. Of a secure set nothing is ever in DIR that is not
+  encrypted.
+* A member that the application profile does not take, or that cannot stand in the set's directory, is held by itself;
+  the others leave. Everything else (a full disk, an expired certificate) keeps the whole unit waiting.
+* The set is made and verified under a hidden name (gateway/media), its receipt is kept in the state directory, and then
+  it gets its name. One that is there already is compared with its receipt: the same is delivered, another an obstacle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+from uuid import uuid4
+
+from gateway.audit.events import Party
+from gateway.config.schema import MediaDestination
+from gateway.config.secrets import resolve
+from gateway.deliver.contract import Answer, Need
+from gateway.deliver.folder import sync
+from gateway.deliver.hashed import Hashed
+from gateway.errors import DestinationDown, GatewayError, HoldObject
+from gateway.folders import made, opaque
+from gateway.media.errors import MediaError
+from gateway.media.making import Order, make
+from gateway.media.members import FileMember
+from gateway.media.progress import Told
+from gateway.media.secure import protection
+from gateway.media.survey import Judged
+from gateway.media.volumes import Overhead, allotted
+from gateway.model import Result, Unit
+from gateway.pipeline import Outgoing
+from gateway.security.cms.passwords import Password
+from profiles.media import load
+from transforms.dataset import convert, part10
+from transforms.dataset import syntax as syntaxes
+from transforms.errors import TransformError
+from transforms.source import chunks
+
+_DOWN: Final = frozenset({"media-disk-full", "media-unreadable", "media-output", "media-not-reconciled"})
+
+
+class MediaCarrier:
+    """A `media:` destination. `secret` keys the names; it lives in the state directory."""
+
+    kind = "export"
+    whole: Literal[True] = True
+
+    def __init__(self, to: MediaDestination, state: Path, secret: bytes) -> None:
+        self._to = to
+        self._state = state / "media"
+        self._secret = secret
+
+    def party(self) -> Party:
+        return Party("", self._to.dir.resolve().as_uri())
+
+    def open(self, needs: Sequence[Need]) -> MediaSession:
+        try:
+            made(self._state)
+            self._to.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            order = ordered(self._to)
+        except OSError as error:
+            raise DestinationDown("media-unavailable", os.strerror(error.errno or 5)) from error
+        except GatewayError as error:  # a certificate that has expired, a password that is gone
+            raise DestinationDown("media-keys", str(error)) from error
+        return MediaSession(self._to.dir, self._state, self._secret, order)
+
+
+def ordered(to: MediaDestination) -> Order:
+    """What a destination asks for. Raises GatewayError where its keys cannot be used, KeyError for its profile."""
+    profile = load(to.profile)
+    word = Password(resolve(to.password)) if to.password is not None else None
+    signer, key = (to.sign.certificate, to.sign.key) if to.sign is not None else (None, None)
+    keys = protection(to.recipients, word, signer, key)
+    return Order(profile, to.format or profile.medium.formats[0], to.label, to.capacity, to.index, keys)
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """One member as it will be on the medium."""
+
+    delivery: int
+    stored: str  # its name in the spool
+    path: Path
+    sha256: str  # of the data set
+    syntax: str
+
+
+class MediaSession:
+    """One unit, audited as one Export per study (PS3.15 A.5.3.4)."""
+
+    def __init__(self, folder: Path, state: Path, secret: bytes, order: Order) -> None:
+        self.association = uuid4().hex
+        self._folder = folder
+        self._state = state
+        self._secret = secret
+        self._order = order
+
+    def send(self, unit: Unit, members: Iterator[Outgoing]) -> Mapping[int, Answer]:
+        making = opaque(self._secret, "making", str(unit.group or self.association))
+        staging, hidden = self._state / making, self._folder / f".{making}"
+        told = Told(self._state, unit.group)
+        try:
+            shutil.rmtree(staging, ignore_errors=True)  # of a try that was killed: a unit is with one worker at a time
+            shutil.rmtree(hidden, ignore_errors=True)
+            staging.mkdir(mode=0o700)
+            staged = [self._staged(staging, outgoing) for outgoing in members]
+            answers, taken = self._judged(staged)
+            if taken:
+                self._made(unit, taken, hidden, told)
+        except MediaError as error:
+            if error.reason in _DOWN:
+                raise DestinationDown(error.reason, error.detail) from error
+            raise HoldObject(error.reason, error.detail) from error
+        except OSError as error:
+            raise DestinationDown("media-unavailable", os.strerror(error.errno or 5)) from error
+        finally:
+            told.end()
+            shutil.rmtree(staging, ignore_errors=True)
+            shutil.rmtree(hidden, ignore_errors=True)
+        for each in taken:
+            answers[each.delivery] = Answer(Result.DELIVERED, None, "", each.sha256, each.syntax)
+        return answers
+
+    def close(self, *, orderly: bool = True) -> None:
+        return
+
+    def _staged(self, staging: Path, outgoing: Outgoing) -> _Staged:
+        """Write one member as it will be on the medium. Raises HoldObject, OSError."""
+        source, uid = outgoing.source, outgoing.syntax
+        if syntaxes.lookup(uid).uncompressed:
+            try:
+                source, uid = convert.to_explicit_le(source, uid), syntaxes.EXPLICIT_LE
+            except TransformError as error:
+                raise HoldObject(error.reason, error.detail) from error
+        stored = outgoing.job.instance.stored.name
+        path = staging / opaque(self._secret, "instance", stored)
+        sent = Hashed(source)
+        with open(path, "xb", opener=_private) as out:
+            out.write(part10.meta(outgoing.identity.sop_class, outgoing.identity.sop_instance, uid))
+            for chunk in chunks(sent):
+                out.write(chunk)
+        return _Staged(outgoing.job.delivery, stored, path, sent.sha256(), uid)
+
+    def _judged(self, staged: list[_Staged]) -> tuple[dict[int, Answer], list[_Staged]]:
+        """Members that cannot be on this medium, each with its answer; and the others."""
+        answers, taken = {}, []
+        judged = Judged(self._order.profile)
+        overhead = self._order.protection.overhead if self._order.protection else Overhead()
+        capacity = self._order.capacity or self._order.profile.medium.capacity
+        for number, each in enumerate(staged, 1):
+            try:
+                if surveyed := judged.add(FileMember(each.path, number)):
+                    allotted([surveyed], capacity, overhead, self._order.profile.medium.udf)
+                taken.append(each)
+            except (MediaError, TransformError) as error:
+                answers[each.delivery] = Answer(Result.HELD, None, error.reason)
+        return answers, taken
+
+    def _made(self, unit: Unit, taken: list[_Staged], hidden: Path, told: Told) -> None:
+        """The set under its name. Raises MediaError, OSError, DestinationDown."""
+        digest = hashlib.sha256("\0".join(sorted(each.stored for each in taken)).encode()).hexdigest()
+        name = opaque(self._secret, "unit", f"{unit.route}\0{unit.uid}")
+        late = f"late-{unit.follow_up}-" if unit.follow_up else ""
+        final = self._folder / f"{name}-{late}{opaque(self._secret, 'part', digest)[:8]}"
+        receipt = self._state / f"{final.name}.json"
+        if final.exists():
+            if not receipt.is_file() or json.loads(receipt.read_text()) != _found(final):
+                raise DestinationDown("media-differs", "a set of this group's name is there and is another one")
+            return
+        members = [FileMember(each.path, number) for number, each in enumerate(taken, 1)]
+        make(members, self._order, hidden, told)
+        _kept(receipt, _found(hidden))
+        hidden.rename(final)
+        sync(self._folder)
+
+
+def _found(folder: Path) -> dict[str, str]:
+    """Every file of a set and its SHA-256."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _kept(receipt: Path, found: dict[str, str]) -> None:
+    """Write a receipt, durable before the set has its name. Raises OSError."""
+    fresh = receipt.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with open(fresh, "x", opener=_private) as out:
+        json.dump(found, out)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.rename(receipt)
+    sync(receipt.parent)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
