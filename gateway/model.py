@@ -11,7 +11,7 @@ asks for, and nowhere else (no log line, file name or metric).
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 
@@ -77,6 +77,7 @@ class Decision(Struct, frozen=True):
     detail: str = ""  # for people; never a value of the data set
     on_conflict: str = "hold"  # the listener's word on a known UID with other bytes: hold, or deliver
     group: Grouping | None = None
+    commit: str = ""  # when a sender who asks gets storage commitment: after-delivery, after-commitment, "" never
 
 
 class Instance(Struct, frozen=True):
@@ -95,6 +96,7 @@ class DeliveryState(StrEnum):
 
     WAITING = "waiting"  # may be sent from `next_try` on
     SENDING = "sending"  # leased to a worker
+    CONFIRMING = "confirming"  # sent and answered with success; its storage commitment is awaited
     DELIVERED = "delivered"  # confirmed by the destination
     HELD = "held"  # needs a person; `reason` says why
     DISCARDED = "discarded"  # a person gave it up; audited
@@ -137,6 +139,7 @@ class Result(StrEnum):
     """What came of one try to deliver. Three failures are kept apart (docs/adr/0002)."""
 
     DELIVERED = "delivered"
+    SENT = "sent"  # answered with success by a destination that has to commit to it before it counts
     DOWN = "down"  # the destination: no attempt is lost
     REFUSED = "refused"  # the object was answered with a failure that may pass: try again, counted
     HELD = "held"  # the object cannot go there as it is: a person must look
@@ -172,3 +175,44 @@ class Outcome(Struct, frozen=True):
     anonymized: bool = False  # a de-identification step ran to its end
     evidence: Evidence = Evidence()
     retry_after: float = 0.0  # of a destination that is down: seconds, as it asked
+
+
+class Failure(IntEnum):
+    """Why an SOP instance is not committed: Failure Reason (0008,1197), PS3.3 C.14.1.1."""
+
+    PROCESSING = 0x0110
+    NO_SUCH_INSTANCE = 0x0112
+    CLASS_CONFLICT = 0x0119
+    CLASS_NOT_SUPPORTED = 0x0122
+    DUPLICATE_TRANSACTION = 0x0131
+    RESOURCES = 0x0213
+
+
+class Reference(Struct, frozen=True):
+    """One SOP instance of a storage commitment."""
+
+    sop_class: str
+    sop_instance: str
+
+
+class Refused(Struct, frozen=True):
+    """One SOP instance that was not committed, and why: a Failure, or another number that a peer gave."""
+
+    sop_class: str
+    sop_instance: str
+    reason: int
+
+
+class CommitmentRequest(Struct, frozen=True):
+    """What is asked to be committed (PS3.4 J.3.2). Nothing twice."""
+
+    transaction: str
+    references: tuple[Reference, ...]
+
+
+class CommitmentReport(Struct, frozen=True):
+    """What became of a request (PS3.4 J.3.3)."""
+
+    transaction: str
+    committed: tuple[Reference, ...]
+    failed: tuple[Refused, ...] = ()

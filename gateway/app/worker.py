@@ -26,6 +26,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from gateway.app import control
+from gateway.app.commitments import CommitmentSender
 from gateway.app.control import Frame, Word
 from gateway.app.start import run
 from gateway.audit.events import Party, PeerRefused
@@ -42,12 +43,14 @@ from gateway.logs import fields
 from gateway.model import Job, Outcome, Result
 from gateway.pipeline import Outgoing, prepare
 from gateway.receive.admission import Admission, Arrival
+from gateway.receive.commitment import Reporters
 from gateway.receive.dimse import Intake, limits_of
 from gateway.rulebook import Rulebook, compile_ruleset
 from gateway.security.tls import describe, server_context, stale
 from gateway.store.inflight import UNIT, Inflight
 from gateway.store.spool import Spool
 from gateway.writer.client import WriterClient
+from gateway.writer.messages import AskCommitment, ReportCommitment
 
 log = logging.getLogger("worker")
 
@@ -87,7 +90,9 @@ class Worker:
             each.id: server_context(each.tls, each.tls.identity or config.identity) if each.tls else None
             for each, _ in self._listeners.values()
         }
-        self.writer = WriterClient(state / "run" / "writer.sock", name, self._work)
+        self.writer = WriterClient(state / "run" / "writer.sock", name, self._work, self._tasks)
+        self._reporters = Reporters()
+        self._commitments = CommitmentSender(config, self.writer, self._reporters)
         around = Surroundings(config, (state / "secret").read_bytes())
         self._lanes = {
             key: self._driver(key, carrier(block, around), _ourselves(block.dimse))
@@ -215,8 +220,9 @@ class Worker:
                 subject,
                 time.time,
                 lambda: self._admitted(arrival.connection, dimse.limits.artim),
+                self._reporters,
             )
-            policy = AcceptancePolicy(dimse.accept, frozenset(dimse.extra_sop_classes))
+            policy = AcceptancePolicy(dimse.accept, frozenset(dimse.extra_sop_classes), commitment=dimse.commitment)
             acceptor = Acceptor(arrival.sock, arrival.request, policy, intake, limits_of(dimse.limits))
             with self._lock:
                 self._acceptors[arrival.connection] = acceptor
@@ -243,6 +249,10 @@ class Worker:
                 self.writer.outcomes(gone)
             else:
                 lanes.put(some)
+
+    def _tasks(self, tasks: Sequence[AskCommitment | ReportCommitment]) -> None:
+        """Messages of storage commitment leased to us by the writer (called on its reader thread)."""
+        self._commitments.take(tasks)
 
     @contextmanager
     def _prepare(self, job: Job) -> Iterator[Outgoing]:

@@ -126,6 +126,8 @@ ADVICE: dict[str, str] = {
     "rule-type-error": "a value is not of its VR: `explain` names the predicate; correct rule or object",
     "rule-error": "a rule could not be applied: `explain` names it",
     "group-uid-missing": "the route groups by study or series and the object names none: have the sender correct it",
+    "commitment-refused": "its destination does not keep it: ask its owner, then `held release` sends it again",
+    "commitment-timeout": "its destination never said that it keeps it: ask its owner, then `held release`",
     "several-routes": "routes with different steps want it: match more narrowly, then `held release`",
     "conflict": "another object with this SOP Instance UID but other content came first; compare, then decide",
     "needs-decompression": "the destination takes no compressed syntax; send it elsewhere",

@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography import x509
 
-from gateway.config import kinds, media
+from gateway.config import commitment, kinds, media
 from gateway.config.document import Positions
 from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
@@ -153,6 +153,7 @@ def _destination(block: Any, loc: Loc, data: Any, places: Positions) -> list[Pro
         ]
         return found + (media.problems(mapping(block, "media"), (*loc, "media"), places) if kinds[0] == "media" else [])
     found = _secured(block, loc, data, places, "the destination's certificate")
+    found += commitment.of_destination(block, loc, data, places)
     if "client_cert" in mapping(block, "tls"):
         found.append(places.at_key((*loc, "tls", "client_cert"), "`client_cert` belongs to listeners"))
     url = text(mapping(block, "stow"), "url")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gateway.config import deidentification, ends, groups, steps
+from gateway.config import commitment, deidentification, ends, groups, steps
 from gateway.config.document import Positions
 from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
@@ -78,7 +78,7 @@ def _otherwise(route: dict[str, Any], loc: Loc, last: bool, places: Positions) -
     if not last:
         found.append(places.at_key((*loc, "otherwise"), "only the last route is `otherwise`; those after it are dead"))
     for key in sorted(route.keys() - OTHERWISE_KEYS):
-        if key in ("match", "steps", "mode", "group", *ACTIONS):
+        if key in ("match", "steps", "mode", "group", "commit", *ACTIONS):
             found.append(places.at_key((*loc, key), f"`otherwise` takes no {key!r}: it takes what no route matched"))
     if route["otherwise"] == "drop" and not (text(route, "reason") or "").strip():
         found.append(places.at_value(loc, "`otherwise: drop` needs a reason: it is audited for each object"))
@@ -107,6 +107,7 @@ def _route(route: dict[str, Any], loc: Loc, data: Any, places: Positions) -> lis
                 )
     found += _deliver(route, loc, data, places)
     found += groups.problems(route, loc, data, places)
+    found += commitment.of_route(route, loc, data, places)
     found += steps.problems(route, loc, data, places)
     return found
 

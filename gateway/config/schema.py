@@ -99,6 +99,8 @@ class DimseListener(Block):
     ae_map: tuple[CertificateAe, ...] = ()
     accept: Literal["known", "any"] = "known"  # SOP classes: the standard's storage classes, or any proposed
     extra_sop_classes: Words = ()
+    commitment: bool = False  # Storage Commitment: senders may ask, destinations may report (docs/commitment.md)
+    commit_within: Duration = Field(86400.0, gt=0)  # then what is still not there is reported as failed
     limits: DimseLimits = DimseLimits()
 
 
@@ -207,6 +209,7 @@ class Peer(Block):
     port: int | None = Field(None, ge=1, le=65535)
     max_pdu: Size | None = None  # announced to it and used towards it; old peers fail on large PDUs
     idle: Duration | None = None
+    tls: Tls | None = None  # of an association of ours to it; default: as the listener that it called
 
 
 class Retry(Block):
@@ -229,6 +232,8 @@ class DimseDestination(Block):
     idle: Duration = 10.0  # an association without work is released after this
     timeout: Duration = 60.0  # waiting for any one answer
     uncompressed_only: bool = False  # PS3.5 10.1: takes only the uncompressed syntaxes
+    confirm: Literal["storage-commitment"] | None = None  # delivered only once it has committed (docs/commitment.md)
+    confirm_within: Duration = Field(3600.0, gt=0)  # then it is asked again
     warnings: tuple[int, ...] = (0xB000, 0xB006, 0xB007)  # statuses that count as delivered (PS3.4 B.2.3)
 
 
@@ -362,6 +367,7 @@ class Route(Block):
     match: dict[str, Any] | None = None
     steps: tuple[Step, ...] = ()
     group: Group | None = None
+    commit: Literal["after-delivery", "after-commitment"] | None = None  # what a sender that asks may rely on
     deliver: Identifiers = ()
     hold: str | None = None  # reason
     drop: str | None = None  # reason

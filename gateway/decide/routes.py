@@ -142,7 +142,8 @@ def _conclude(rules: Rules, asked: list[Asked], facts: Facts) -> Decision:
         group = grouping(first.group, facts) if first.group else None
     except HoldObject as error:
         return Decision(Verdict.HOLD, first.id, error.reason, detail=error.detail)
-    return Decision(Verdict.DELIVER, first.id, destinations=tuple(destinations), group=group)
+    commit = first.commit if all(each.route.commit and not each.route.steps for each in delivering) else None
+    return Decision(Verdict.DELIVER, first.id, destinations=tuple(destinations), group=group, commit=commit or "")
 
 
 def _where(rules: Rules, route: CompiledRoute, answer: Truth | None, facts: Facts) -> str:

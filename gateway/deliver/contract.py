@@ -22,7 +22,7 @@ from gateway.pipeline import Outgoing
 class Answer(NamedTuple):
     """What the destination said of one object, and what it was given."""
 
-    result: Result  # DELIVERED, REFUSED or HELD
+    result: Result  # DELIVERED, SENT (it is there, and delivered once it has committed to it), REFUSED or HELD
     status: int | None = None
     reason: str = ""
     sha256: str = ""  # of the data set as sent; where it was DELIVERED, with `syntax`

@@ -3,7 +3,8 @@
 Rules of this file
 * An object leaves in its own transfer syntax where the peer takes it; else uncompressed objects are converted between
   Implicit and Explicit VR little endian, and nothing else is.
-* Delivered is 0x0000 or a warning that the destination lists. Every other status is looked up in dimse/status.py.
+* Delivered is 0x0000 or a warning that the destination lists; with `confirm` that is sent, and delivered is what it has
+  committed to (gateway/writer/commitments.py). Every other status is looked up in dimse/status.py.
 * It does not decompress: a compressed object that the peer will not take is held with that reason.
 """
 
@@ -89,7 +90,10 @@ class DimseSession:
         sent = Hashed(source)
         response = self._association.store(outgoing.identity.sop_class, outgoing.identity.sop_instance, context, sent)
         disposition, reason = meaning(response.status, self._to.warnings)
-        return Answer(RESULTS[disposition], response.status, reason, sent.sha256(), uid)
+        result = RESULTS[disposition]
+        if result is Result.DELIVERED and self._to.confirm:
+            result = Result.SENT
+        return Answer(result, response.status, reason, sent.sha256(), uid)
 
     def close(self, *, orderly: bool = True) -> None:
         if orderly:

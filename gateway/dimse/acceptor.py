@@ -107,7 +107,7 @@ class Acceptor:
                 kind, body = self._connection.read_pdu(min(idle, left), "too-slow" if left < idle else "idle-timeout")
                 pace.came()
             else:
-                self._await_message()
+                self._await_message(reception)
                 pace.begin()
                 kind, body = self._connection.read_pdu(self._connection.limits.idle)
             action = self._machine.on(EVENT_OF_PDU[kind])
@@ -153,13 +153,16 @@ class Acceptor:
         self._reception = Reception(self._service, found.contexts, found.peer_max_pdu, connection.limits)
         return True
 
-    def _await_message(self) -> None:
-        """Between two messages: wait for the next byte, but look at `drain`."""
+    def _await_message(self, reception: Reception) -> None:
+        """Between two messages: wait for the next byte, but look at `drain` and for what we have to report."""
         deadline = time.monotonic() + self._connection.limits.idle
         while not self._draining:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise RefusePeer("idle-timeout")
+            if not self._connection.buffered and (ours := reception.report()) is not None:
+                self._machine.on(Event.Evt9)
+                self._connection.send(ours)
             if self._connection.wait(min(_TICK, left)):
                 return
         # Everything that came is answered. A peer that is done releases now; another one is told.

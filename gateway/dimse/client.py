@@ -14,7 +14,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from gateway.dimse import messages, pdu
 from gateway.dimse.acceptor import told_by_abort
@@ -23,7 +23,7 @@ from gateway.dimse.contexts import MAX_CONTEXTS, ProposedContext, contexts_for
 from gateway.dimse.dial import dial, explain, tls_down
 from gateway.dimse.faults import FAULTS
 from gateway.dimse.items import ProposedContext as ProposedItem
-from gateway.dimse.items import UserInformation
+from gateway.dimse.items import RoleSelection, UserInformation
 from gateway.dimse.limits import Limits
 from gateway.dimse.messages import Command
 from gateway.dimse.negotiation import (
@@ -81,8 +81,11 @@ class Association:
         timeout: float = 60.0,
         max_pdu: int = 131072,
         limits: Limits | None = None,
-    ) -> Association:
+        roles: Sequence[RoleSelection] = (),
+    ) -> Self:
         """Connect and negotiate. `timeout` (seconds) bounds each answer; `limits` says all of it and goes first.
+
+        `roles` are proposed where ours is not that of the SCU (PS3.7 D.3.3.4).
 
         Raises DestinationDown; ValueError where the contexts or titles cannot be proposed at all.
         """
@@ -90,13 +93,15 @@ class Association:
             raise ValueError(f"an association proposes 1 to {MAX_CONTEXTS} presentation contexts")
         limits = limits or Limits(max_pdu=max_pdu, send_pdu=max_pdu, artim=timeout, pdu_time=timeout, answer=timeout)
         items = tuple(ProposedItem(2 * i + 1, c.abstract, tuple(c.transfer_syntaxes)) for i, c in enumerate(contexts))
-        user = UserInformation(limits.max_pdu, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME)
+        user = UserInformation(
+            limits.max_pdu, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, roles=tuple(roles)
+        )
         request = pdu.encode_associate_rq(AssociateRequest(called_ae, calling_ae, items, user, APPLICATION_CONTEXT))
         sock = dial(address, ssl_context, server_hostname, limits.artim)
         return cls.over(sock, request, items, limits)
 
     @classmethod
-    def over(cls, sock: socket.socket, request: bytes, items: Sequence[ProposedItem], limits: Limits) -> Association:
+    def over(cls, sock: socket.socket, request: bytes, items: Sequence[ProposedItem], limits: Limits) -> Self:
         """Negotiate over a connected socket, which it closes where that fails. Raises DestinationDown."""
         connection = Connection(sock, limits)
         machine = Machine(State.Sta4, requestor=True)

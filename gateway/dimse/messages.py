@@ -26,12 +26,15 @@ MAX_COMMENT = 64  # (0000,0902) is LO
 C_STORE_RQ, C_STORE_RSP = 0x0001, 0x8001
 C_ECHO_RQ, C_ECHO_RSP = 0x0030, 0x8030
 C_CANCEL_RQ = 0x0FFF
+N_EVENT_REPORT_RQ, N_EVENT_REPORT_RSP = 0x0100, 0x8100
+N_ACTION_RQ, N_ACTION_RSP = 0x0130, 0x8130
 RESPONSE = 0x8000  # set in the command field of every response
 # PS3.7 E.1: what a DIMSE-N or DIMSE-C request may be; anything else is no command.
 REQUESTS = frozenset({0x0001, 0x0010, 0x0020, 0x0021, 0x0030, 0x0100, 0x0110, 0x0120, 0x0130, 0x0140, 0x0150})
 NO_DATA_SET = 0x0101
 
 AFFECTED_SOP_CLASS = 0x0002
+REQUESTED_SOP_CLASS = 0x0003
 COMMAND_FIELD = 0x0100
 MESSAGE_ID = 0x0110
 MESSAGE_ID_RESPONDED = 0x0120
@@ -42,6 +45,9 @@ OFFENDING_ELEMENT = 0x0901
 ERROR_COMMENT = 0x0902
 ERROR_ID = 0x0903
 AFFECTED_SOP_INSTANCE = 0x1000
+REQUESTED_SOP_INSTANCE = 0x1001
+EVENT_TYPE = 0x1002
+ACTION_TYPE = 0x1008
 MOVE_ORIGINATOR = 0x1030
 MOVE_ORIGINATOR_ID = 0x1031
 
@@ -53,13 +59,19 @@ _NUMBERS = {
     DATA_SET_TYPE,
     STATUS,
     ERROR_ID,
+    EVENT_TYPE,
+    ACTION_TYPE,
     MOVE_ORIGINATOR_ID,
 }
+_UIDS = {AFFECTED_SOP_CLASS, REQUESTED_SOP_CLASS, AFFECTED_SOP_INSTANCE, REQUESTED_SOP_INSTANCE}
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command set, as far as storage and verification need it. None or "" where an element is absent."""
+    """One command set, as far as the services here need it. None or "" where an element is absent.
+
+    `sop_class` and `sop_instance` are the affected ones, or the requested ones of an N-ACTION.
+    """
 
     field: int
     has_data_set: bool
@@ -74,6 +86,7 @@ class Command:
     offending: tuple[int, ...] = ()  # tags, gggg << 16 | eeee
     move_originator: str = ""
     move_originator_id: int | None = None
+    type_id: int | None = None  # Event Type ID or Action Type ID
 
     @property
     def is_response(self) -> bool:
@@ -119,8 +132,8 @@ def decode_command(data: bytes) -> Command:
         has_data_set=numbers.get(DATA_SET_TYPE, -1) != NO_DATA_SET,
         message_id=numbers.get(MESSAGE_ID),
         responded_to=numbers.get(MESSAGE_ID_RESPONDED),
-        sop_class=_text(elements.get(AFFECTED_SOP_CLASS, b"")),
-        sop_instance=_text(elements.get(AFFECTED_SOP_INSTANCE, b"")),
+        sop_class=_text(elements.get(AFFECTED_SOP_CLASS, elements.get(REQUESTED_SOP_CLASS, b""))),
+        sop_instance=_text(elements.get(AFFECTED_SOP_INSTANCE, elements.get(REQUESTED_SOP_INSTANCE, b""))),
         priority=numbers.get(PRIORITY),
         status=numbers.get(STATUS),
         comment=clean_comment(_text(elements.get(ERROR_COMMENT, b""))),
@@ -128,6 +141,7 @@ def decode_command(data: bytes) -> Command:
         offending=_tags(elements.get(OFFENDING_ELEMENT, b"")),
         move_originator=_text(elements.get(MOVE_ORIGINATOR, b"")),
         move_originator_id=numbers.get(MOVE_ORIGINATOR_ID),
+        type_id=numbers.get(EVENT_TYPE, numbers.get(ACTION_TYPE)),
     )
     if command.field < 0 or DATA_SET_TYPE not in numbers:
         raise _malformed("command field or data set type is missing")
@@ -166,7 +180,7 @@ def _encode(elements: Iterable[tuple[int, int | str]]) -> bytes:
         else:
             data = value.encode("ascii")
             if len(data) % 2:
-                data += b"\0" if element in (AFFECTED_SOP_CLASS, AFFECTED_SOP_INSTANCE) else b" "
+                data += b"\0" if element in _UIDS else b" "
         parts.append(_ELEMENT.pack(0, element, len(data)) + data)
     body = b"".join(parts)
     return _ELEMENT.pack(0, 0, 4) + len(body).to_bytes(4, "little") + body
@@ -201,8 +215,37 @@ def c_store_rq(
     return _encode(elements)
 
 
+def n_action_rq(message_id: int, sop_class: str, sop_instance: str, action_type: int) -> bytes:
+    """PS3.7 Table 10.3-7, with a data set."""
+    return _encode(
+        [
+            (REQUESTED_SOP_CLASS, sop_class),
+            (COMMAND_FIELD, N_ACTION_RQ),
+            (MESSAGE_ID, message_id),
+            (DATA_SET_TYPE, 0),
+            (REQUESTED_SOP_INSTANCE, sop_instance),
+            (ACTION_TYPE, action_type),
+        ]
+    )
+
+
+def n_event_report_rq(message_id: int, sop_class: str, sop_instance: str, event_type: int) -> bytes:
+    """PS3.7 Table 10.3-1, with a data set."""
+    return _encode(
+        [
+            (AFFECTED_SOP_CLASS, sop_class),
+            (COMMAND_FIELD, N_EVENT_REPORT_RQ),
+            (MESSAGE_ID, message_id),
+            (DATA_SET_TYPE, 0),
+            (AFFECTED_SOP_INSTANCE, sop_instance),
+            (EVENT_TYPE, event_type),
+        ]
+    )
+
+
 def response(request: Command, status: int, comment: str = "") -> bytes:
-    """The answer to any request of one affected SOP instance: C-STORE (PS3.7 Table 9.3-2), C-ECHO (9.3-13), refusals.
+    """The answer to any request of one SOP instance: C-STORE (PS3.7 Table 9.3-2), C-ECHO (9.3-13), N-EVENT-REPORT
+    (10.3-2), N-ACTION (10.3-8), refusals.
 
     `comment` becomes (0000,0902); it must hold no value of a data set.
     """
@@ -219,6 +262,8 @@ def response(request: Command, status: int, comment: str = "") -> bytes:
         elements.append((ERROR_COMMENT, clean_comment(comment)))
     if is_uid(request.sop_instance):
         elements.append((AFFECTED_SOP_INSTANCE, request.sop_instance))
+    if request.type_id is not None and request.field in (N_EVENT_REPORT_RQ, N_ACTION_RQ):
+        elements.append((EVENT_TYPE if request.field == N_EVENT_REPORT_RQ else ACTION_TYPE, request.type_id))
     return _encode(elements)
 
 
@@ -232,6 +277,16 @@ def command_pdus(context: int, command: bytes, max_pdu: int) -> bytes:
         part = command[at : at + size]
         last = LAST if at + size >= len(command) else 0
         parts += [p_data_header(context, COMMAND | last, len(part)), part]
+    return b"".join(parts)
+
+
+def data_set_pdus(context: int, data: bytes, max_pdu: int) -> bytes:
+    """The P-DATA-TFs that carry a small data set, held in memory, to a peer that takes `max_pdu` bytes."""
+    size = fragment_size(max_pdu)
+    parts = []
+    for at in range(0, max(1, len(data)), size):
+        part = data[at : at + size]
+        parts += [p_data_header(context, LAST if at + size >= len(data) else 0, len(part)), part]
     return b"".join(parts)
 
 

@@ -5,8 +5,9 @@ Rules of this file
   a later one would make it recompress, and may lose pixels.
 * Storage SOP classes of the standard (also retired) and Verification are accepted; others by `accept: any` or by name.
 * What the standard knows to be another service is refused even by `any`: accepting it would promise a service.
-* The requestor is the SCU. Asynchronous operations and extended negotiations are understood and not taken up, which
-  by PS3.7 D.3.3.3 means one operation at a time and by PS3.4 B.3.1 storage as by default.
+* The requestor is the SCU; of Storage Commitment, where it is served, it may be the SCP (PS3.4 J.3.3: a report on an
+  association of its own). Asynchronous operations and extended negotiations are understood and not taken up, which by
+  PS3.7 D.3.3.3 means one operation at a time and by PS3.4 B.3.1 storage as by default.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from gateway.dimse.commitment import PUSH_MODEL, SYNTAXES
 from gateway.dimse.items import ContextAnswer, ProposedContext, RoleSelection, UserInformation
 from gateway.dimse.limits import MIN_PDU, Limits
 from gateway.dimse.pdu import AssociateAccept, AssociateRequest, Rejection
@@ -36,9 +38,12 @@ class AcceptancePolicy:
     accept: Literal["known", "any"] = "known"
     extra_sop_classes: frozenset[str] = frozenset()
     storable: frozenset[str] = STORABLE_SYNTAXES
+    commitment: bool = False  # Storage Commitment Push Model, either role
 
     def takes(self, sop_class: str) -> bool:
         """This abstract syntax is accepted."""
+        if sop_class == PUSH_MODEL:
+            return self.commitment
         if sop_class == VERIFICATION or is_storage(sop_class) or sop_class in self.extra_sop_classes:
             return True
         return self.accept == "any" and sop_class not in OTHER_CLASSES
@@ -88,13 +93,17 @@ def peer_max_pdu(announced: int, ours: int) -> int:
 
 def negotiate(request: AssociateRequest, policy: AcceptancePolicy, limits: Limits) -> Negotiated:
     """Answer every proposed context; `precheck` has passed."""
-    not_scu = {role.sop_class for role in request.user.roles if not role.scu}
+    not_scu = {r.sop_class for r in request.user.roles if not r.scu and not (r.scp and r.sop_class == PUSH_MODEL)}
     answers = tuple(_answer(context, policy, not_scu) for context in request.contexts)
     abstract = {context.id: context.abstract for context in request.contexts}
     contexts = {a.id: Context(a.id, abstract[a.id], a.syntax) for a in answers if a.result == ACCEPTED}
-    # PS3.7 D.3.3.4: an answer never grants more than was proposed; we are never an SCU on this association.
+    # PS3.7 D.3.3.4: an answer never grants more than was proposed; the only SCU that we are here is that of commitment.
     taken = {context.abstract for context in contexts.values()}
-    roles = tuple(RoleSelection(r.sop_class, r.scu, False) for r in request.user.roles if r.sop_class in taken)
+    roles = tuple(
+        RoleSelection(r.sop_class, r.scu, r.scp and r.sop_class == PUSH_MODEL)
+        for r in request.user.roles
+        if r.sop_class in taken
+    )
     user = UserInformation(limits.max_pdu, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, roles=roles)
     accept = AssociateAccept(answers, user, APPLICATION_CONTEXT, request.echoed)
     return Negotiated(accept, contexts, peer_max_pdu(request.user.max_pdu, limits.send_pdu))
@@ -107,6 +116,6 @@ def _answer(context: ProposedContext, policy: AcceptancePolicy, not_scu: set[str
     if context.abstract in not_scu:
         return ContextAnswer(context.id, USER_REJECTION, first)
     for syntax in context.syntaxes:
-        if syntax in policy.storable:
+        if syntax in (SYNTAXES if context.abstract == PUSH_MODEL else policy.storable):
             return ContextAnswer(context.id, ACCEPTED, syntax)
     return ContextAnswer(context.id, SYNTAXES_NOT_SUPPORTED, first)

@@ -13,16 +13,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from gateway.dimse.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, REQUEST_COMMITMENT, event_type, write_report
+from gateway.dimse.gathering import CommitmentSink
 from gateway.dimse.limits import Limits
 from gateway.dimse.messages import (
     C_CANCEL_RQ,
     C_ECHO_RQ,
     C_STORE_RQ,
+    N_ACTION_RQ,
+    N_EVENT_REPORT_RQ,
+    N_EVENT_REPORT_RSP,
     REQUESTS,
     Command,
     CommandAssembly,
     command_pdus,
+    data_set_pdus,
     is_uid,
+    n_event_report_rq,
     response,
 )
 from gateway.dimse.negotiation import Context
@@ -31,13 +38,16 @@ from gateway.dimse.service import Sink, StorageService, StoreRequest, StoreRespo
 from gateway.dimse.status import STORAGE_WARNINGS
 from gateway.dimse.uids import VERIFICATION
 from gateway.errors import GatewayError, RefuseObject, RefusePeer, StorageFailed
+from gateway.model import CommitmentReport
 
 log = logging.getLogger("dimse")
 
 OUT_OF_RESOURCES = 0xA700  # PS3.4 Table B.2-1
 PROCESSING_FAILURE = 0x0110  # PS3.7 C.5.14
 INVALID_INSTANCE = 0x0117
+NO_SUCH_INSTANCE = 0x0112
 CLASS_NOT_SUPPORTED = 0x0122
+NO_SUCH_ACTION = 0x0123
 UNRECOGNIZED_OPERATION = 0x0211
 MISTYPED_ARGUMENT = 0x0212
 
@@ -65,6 +75,8 @@ class Reception:
         "_data_context",
         "_limits",
         "_max_pdu",
+        "_report",
+        "_reports",
         "_request",
         "_service",
         "_sink",
@@ -88,6 +100,8 @@ class Reception:
         self._sink: Sink | None = None
         self._answer: StoreResponse | None = None  # decided before the data set has come whole
         self._size = 0
+        self._report: CommitmentReport | None = None  # of ours, that the peer has not answered yet
+        self._reports = 0  # message ID of the last one
         self.stored = self.failed = self.octets = 0
 
     @property
@@ -120,6 +134,9 @@ class Reception:
     def _command(self, context: Context, command: Command) -> bytes | None:
         if command.field == C_CANCEL_RQ:  # PS3.7 9.3.2.3: crosses the last answer; has none of its own
             return None
+        if command.field == N_EVENT_REPORT_RSP and self._report is not None:
+            self._reported(command)
+            return None
         if command.field not in REQUESTS:
             raise RefusePeer("command-unexpected", f"command field {command.field:04X}H")
         self._request = command
@@ -130,10 +147,12 @@ class Reception:
             if command.has_data_set or context.abstract != VERIFICATION:
                 raise RefusePeer("command-unexpected", "a C-ECHO with a data set or outside Verification")
             return self._respond(StoreResponse(self._service.echo()))
-        if command.field != C_STORE_RQ:
-            self._answer = StoreResponse(UNRECOGNIZED_OPERATION, "only C-STORE and C-ECHO are served")
-        else:
+        if command.field == C_STORE_RQ:
             self._begin(context, command)
+        elif context.abstract == PUSH_MODEL and command.field in (N_ACTION_RQ, N_EVENT_REPORT_RQ):
+            self._begin_commitment(context, command)
+        else:
+            self._answer = StoreResponse(UNRECOGNIZED_OPERATION, "no such service on this presentation context")
         if command.has_data_set:
             self._data_context = context.id
             return None
@@ -141,7 +160,7 @@ class Reception:
 
     def _begin(self, context: Context, command: Command) -> None:
         """PS3.7 9.3.1.1. What the command itself has wrong is answered once its data set has passed."""
-        if context.abstract == VERIFICATION or command.sop_class != context.abstract:
+        if context.abstract in (VERIFICATION, PUSH_MODEL) or command.sop_class != context.abstract:
             self._answer = StoreResponse(CLASS_NOT_SUPPORTED, "SOP class is not that of the presentation context")
         elif not is_uid(command.sop_instance):
             self._answer = StoreResponse(INVALID_INSTANCE, "affected SOP instance UID is none")
@@ -161,6 +180,40 @@ class Reception:
                 self._sink = self._service.begin(store)
             except Exception as error:
                 self._answer = failure(error)
+
+    def _begin_commitment(self, context: Context, command: Command) -> None:
+        """PS3.7 10.1.1.1, 10.1.4.1, PS3.4 J.3.2 and J.3.3."""
+        if command.sop_class != PUSH_MODEL:
+            self._answer = StoreResponse(CLASS_NOT_SUPPORTED, "SOP class is not that of the presentation context")
+        elif command.sop_instance != PUSH_MODEL_INSTANCE:
+            self._answer = StoreResponse(NO_SUCH_INSTANCE, "not the well-known instance of storage commitment")
+        elif command.field == N_ACTION_RQ and command.type_id != REQUEST_COMMITMENT:
+            self._answer = StoreResponse(NO_SUCH_ACTION, "no such action")
+        elif not command.has_data_set:
+            self._answer = StoreResponse(MISTYPED_ARGUMENT, "a storage commitment has a data set")
+        else:
+            self._sink = CommitmentSink(self._service, command, context.syntax)
+
+    def report(self) -> bytes | None:
+        """The PDUs of a report that is to go out now, between two messages; None where there is none."""
+        context = next((c for c in self._contexts.values() if c.abstract == PUSH_MODEL), None)
+        if context is None or self._report is not None or self.busy:
+            return None
+        self._report = self._service.reports()
+        if self._report is None:
+            return None
+        self._reports = self._reports % 0xFFFF + 1
+        command = n_event_report_rq(self._reports, PUSH_MODEL, PUSH_MODEL_INSTANCE, event_type(self._report))
+        data = write_report(self._report, context.syntax)
+        return command_pdus(context.id, command, self._max_pdu) + data_set_pdus(context.id, data, self._max_pdu)
+
+    def _reported(self, command: Command) -> None:
+        """The peer's answer to our report."""
+        if command.responded_to != self._reports or command.has_data_set:
+            raise RefusePeer("answer-unexpected", "the answer is not that of our report")
+        report, self._report = self._report, None
+        assert report is not None and command.status is not None
+        self._service.reported(report, command.status)
 
     def _data(self, fragment: memoryview, last: bool) -> bytes | None:
         self._size += len(fragment)

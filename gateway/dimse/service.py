@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from gateway.dimse.limits import Limits
 from gateway.dimse.pdu import AssociateRequest
+from gateway.model import CommitmentReport, CommitmentRequest
 
 
 class Accept(NamedTuple):
@@ -73,7 +74,7 @@ class Sink(Protocol):
 
 
 class StorageService(Protocol):
-    """Decides and stores for one association."""
+    """Decides and stores for one association. What stands under commitment is asked only where the policy serves it."""
 
     def associate(self, request: AssociateRequest) -> Accept | Reject:
         """AE titles, caps, user identity; presentation contexts are the policy's."""
@@ -85,6 +86,22 @@ class StorageService(Protocol):
 
     def echo(self) -> int:
         """The status of a C-ECHO (PS3.7 9.1.5)."""
+        ...
+
+    def commit(self, request: CommitmentRequest) -> int:
+        """The status of an N-ACTION that asks for storage commitment; 0x0000 only where it is durably taken."""
+        ...
+
+    def committed(self, report: CommitmentReport) -> int:
+        """The status of an N-EVENT-REPORT to us; 0x0000 only where it is durably taken."""
+        ...
+
+    def reports(self) -> CommitmentReport | None:
+        """A report that is to go to the peer on this association now, once. Called between two messages."""
+        ...
+
+    def reported(self, report: CommitmentReport, status: int) -> None:
+        """What the peer answered to a report of ours; a report without answer when the association ends was none."""
         ...
 
     def ended(self, end: AssociationEnd) -> None:

@@ -22,8 +22,9 @@ from gateway.dimse.limits import MIN_PDU, Limits
 from gateway.dimse.pdu import AssociateRequest
 from gateway.dimse.service import Accept, AssociationEnd, Reject, StoreRequest, StoreResponse
 from gateway.logs import fields
-from gateway.model import Origin
+from gateway.model import CommitmentReport, CommitmentRequest, Origin
 from gateway.pipeline import Claim, accept
+from gateway.receive.commitment import Commitments, Reporters
 from gateway.rulebook import Ruleset
 from gateway.security.identity import permitted
 from gateway.store.spool import Incoming, Spool
@@ -88,8 +89,9 @@ class Intake:
         subject: str,
         clock: Callable[[], float],
         admitted: Callable[[], bool] = lambda: True,
+        reporters: Reporters | None = None,
     ) -> None:
-        """`admitted`: whether there is room for one more association; may wait."""
+        """`admitted`: whether there is room for one more association; may wait. `reporters`: of this worker."""
         self._admitted = admitted
         assert listener.dimse is not None
         self._listener = listener
@@ -101,6 +103,9 @@ class Intake:
         self._clock = clock
         self._origin = Origin(listener.id, uuid4().hex, address, subject=subject)
         self._opened = False
+        self._commitments = Commitments(
+            writer, reporters or Reporters(), listener.id, listener.dimse.commit_within, self.alert
+        )
 
     def associate(self, request: AssociateRequest) -> Accept | Reject:
         """Who may call. A refusal is audited as a security alert."""
@@ -143,6 +148,29 @@ class Intake:
 
     def begin(self, request: StoreRequest) -> _Sink:
         """A C-STORE-RQ has come; its data set goes to the returned sink."""
+        self._open()
+        claim = Claim(request.sop_class, request.sop_instance, request.transfer_syntax)
+        return _Sink(self, claim)
+
+    def commit(self, request: CommitmentRequest) -> int:
+        """An N-ACTION that asks for storage commitment."""
+        self._open()
+        return self._commitments.asked(self._origin, request)
+
+    def committed(self, report: CommitmentReport) -> int:
+        """An N-EVENT-REPORT: a destination has committed, or not."""
+        return self._commitments.reported(self._origin, report)
+
+    def reports(self) -> CommitmentReport | None:
+        """A report of ours that goes out on this association."""
+        return self._commitments.next(self._origin)
+
+    def reported(self, report: CommitmentReport, status: int) -> None:
+        """The peer's answer to it."""
+        self._commitments.answered(status)
+
+    def _open(self) -> None:
+        """The first message that moves something: the association is in the ledger from here on."""
         if not self._opened:
             origin = self._origin
             self._opened = True
@@ -154,13 +182,12 @@ class Intake:
                     Party(origin.called_ae, "", ""),
                 )
             )
-        claim = Claim(request.sop_class, request.sop_instance, request.transfer_syntax)
-        return _Sink(self, claim)
 
     def ended(self, end: AssociationEnd) -> None:
         """The association is over; what it moved is audited."""
         if end.reason in SUSPICIOUS:
             self.alert(end.reason)
+        self._commitments.ended(self._origin)
         if self._opened:
             self._writer.closed(Closed(self._origin.association, end.orderly))
         log.info(

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnDefault, Connection, and_, bindparam, func, insert,
 from sqlalchemy.dialects import sqlite
 
 from gateway.model import DeliveryState, Instance, InstanceState, Job, Outcome
+from gateway.store.commitments import TO_ASK, CommitmentTable
 from gateway.store.groups import GroupTable
 from gateway.store.prepared import Cursor, Prepared
 from gateway.store.schema import associations, deliveries, instances, meta, outbox
@@ -150,6 +151,7 @@ class Transaction:
         self._do = connection.execute
         self._fast = Cursor(connection)
         self.groups = GroupTable(connection, self._fast)
+        self.commitments = CommitmentTable(connection, self._fast)
 
     def known(self, sop_instance: str) -> list[Known]:
         """What is there under this SOP Instance UID."""
@@ -265,12 +267,18 @@ class Transaction:
 
     def confirmed(self, row: Row, outcome: Outcome, now: float) -> DeliveryState:
         """The destination has it."""
+        return self._left(row, Cause.CONFIRMED, outcome, now, reason="", next_try=None)
+
+    def sent(self, row: Row, outcome: Outcome, now: float, ask_at: float) -> DeliveryState:
+        """The destination says that it has it, and has to commit to it; when to ask for that."""
+        return self._left(row, Cause.SENT, outcome, now, reason=TO_ASK, next_try=ask_at)
+
+    def _left(self, row: Row, cause: Cause, outcome: Outcome, now: float, **values: Any) -> DeliveryState:
         return self.change(
             row,
-            Cause.CONFIRMED,
+            cause,
             now,
-            reason="",
-            next_try=None,
+            **values,
             status=outcome.status,
             association=outcome.association,
             sent_instance=outcome.sent_instance,
@@ -280,6 +288,16 @@ class Transaction:
             anonymized=int(outcome.anonymized),
             evidence=_encode(outcome.evidence),
         )
+
+    def ask_again(self, row: Row, reason: str, when: float, now: float) -> None:
+        """A delivery stays CONFIRMING; it is to be asked for once more, then."""
+        values = {"reason": reason, "next_try": when, "attempts": row.attempts + 1, "updated": now}
+        self._do(update(deliveries).where(deliveries.c.id == row.id).values(values))
+
+    def worker_of(self, association: str) -> str:
+        """The worker that has an open association; "" where none has."""
+        query = select(associations.c.worker).where(associations.c.id == association, associations.c.open == 1)
+        return self._do(query).scalar() or ""
 
     def states(self, instance: int) -> set[DeliveryState]:
         """The states that the deliveries of an instance are in."""
@@ -347,7 +365,10 @@ class Transaction:
         query = (
             select(*columns, func.count())
             .select_from(deliveries.join(instances, deliveries.c.instance == instances.c.id))
-            .where(deliveries.c.association == association, deliveries.c.state == DeliveryState.DELIVERED.value)
+            .where(
+                deliveries.c.association == association,
+                deliveries.c.state.in_([DeliveryState.DELIVERED.value, DeliveryState.CONFIRMING.value]),
+            )
             .group_by(*columns)
         )
         return [tuple(row) for row in self._do(query)]

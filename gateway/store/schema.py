@@ -105,6 +105,39 @@ bringing = Table(
     Column("association", String(32), primary_key=True, index=True),
 )
 
+commitments = Table(  # transactions of storage commitment; no rows but these say what a peer may rely on
+    "commitments",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("role", String(3), nullable=False),  # scp: we were asked; scu: we ask
+    Column("transaction_uid", String(64), nullable=False),
+    Column("peer", String(16), nullable=False),  # its AE title
+    Column("ae", String(16), nullable=False),  # ours
+    Column("destination", String(64), nullable=False, default=""),  # scu
+    Column("listener", String(64), nullable=False, default=""),  # scp
+    Column("association", String(32), nullable=False, default=""),  # scp: on which it was asked
+    Column("state", String(16), nullable=False),
+    Column("reason", String(64), nullable=False, default=""),
+    Column("asked", Float, nullable=False),
+    Column("deadline", Float, nullable=False),
+    Column("next_try", Float),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("worker", String(64), nullable=False, default=""),
+    UniqueConstraint("role", "transaction_uid", "peer"),
+    Index("commitments_due", "state", "next_try"),
+)
+
+commitment_items = Table(
+    "commitment_items",
+    metadata,
+    Column("commitment", _ID, ForeignKey("commitments.id"), primary_key=True),
+    Column("sop_instance", String(64), primary_key=True),
+    Column("sop_class", String(64), nullable=False),
+    Column("delivery", _ID),  # scu
+    Column("outcome", Integer),  # NULL: not yet; 0: committed; a Failure Reason; SUPERSEDED: asked for anew
+)
+SUPERSEDED = -1
+
 associations = Table(
     "associations",
     metadata,

@@ -16,6 +16,7 @@ class Cause(StrEnum):
     """Why a delivery changes its state."""
 
     LEASED = "leased"
+    SENT = "sent"
     CONFIRMED = "confirmed"
     DESTINATION_DOWN = "destination-down"
     TRY_AGAIN = "try-again"
@@ -31,7 +32,12 @@ TRANSITIONS: dict[tuple[DeliveryState, Cause], DeliveryState] = {
     (S.WAITING, Cause.LEASED): S.SENDING,
     (S.WAITING, Cause.CONFIRMED): S.DELIVERED,  # a worker tells it after its lease was taken back: it is a fact
     (S.WAITING, Cause.DISCARDED): S.DISCARDED,
+    (S.WAITING, Cause.SENT): S.CONFIRMING,  # likewise
     (S.SENDING, Cause.CONFIRMED): S.DELIVERED,
+    (S.SENDING, Cause.SENT): S.CONFIRMING,
+    (S.CONFIRMING, Cause.CONFIRMED): S.DELIVERED,
+    (S.CONFIRMING, Cause.TRY_AGAIN): S.WAITING,  # the destination says that it has it not: it is sent again
+    (S.CONFIRMING, Cause.CANNOT): S.HELD,
     (S.SENDING, Cause.DESTINATION_DOWN): S.WAITING,
     (S.SENDING, Cause.TRY_AGAIN): S.WAITING,
     (S.SENDING, Cause.CANNOT): S.HELD,
@@ -39,6 +45,7 @@ TRANSITIONS: dict[tuple[DeliveryState, Cause], DeliveryState] = {
     (S.SENDING, Cause.CRASHED): S.WAITING,
     (S.SENDING, Cause.CRASHED_TOO_OFTEN): S.HELD,
     (S.HELD, Cause.CONFIRMED): S.DELIVERED,
+    (S.HELD, Cause.SENT): S.CONFIRMING,
     (S.HELD, Cause.RELEASED): S.WAITING,
     (S.HELD, Cause.DISCARDED): S.DISCARDED,
 }
@@ -54,6 +61,17 @@ def after(state: DeliveryState, cause: Cause) -> DeliveryState:
         return TRANSITIONS[state, cause]
     except KeyError:
         raise Impossible(f"{state} cannot be {cause}") from None
+
+
+class CommitmentState(StrEnum):
+    """The states of one transaction of storage commitment, in either role (PS3.4 Annex J)."""
+
+    OPEN = "open"  # we are asked, and not all of its instances are decided
+    DUE = "due"  # our request or our report is to be sent, from `next_try` on
+    SENDING = "sending"  # a worker has it until `next_try`
+    ASKED = "asked"  # our request was taken; its report is awaited until `deadline`
+    ENDED = "ended"  # the report was taken, by us or by the peer
+    GIVEN_UP = "given-up"  # its time is over
 
 
 ENDS = frozenset({S.DELIVERED, S.DISCARDED})

@@ -32,17 +32,24 @@ from gateway.writer.messages import (
     LENGTH,
     AnyReply,
     AnyRequest,
+    AskCommitment,
     Closed,
+    CommitmentAsked,
+    CommitmentReported,
     Committed,
     Drain,
     Failed,
     Hello,
     Note,
+    Ok,
     Opened,
     Outcomes,
     Received,
     Reply,
+    ReportCommitment,
     Request,
+    TaskDone,
+    Tasks,
     Work,
 )
 
@@ -64,15 +71,22 @@ class _Waiting:
 
 
 class WriterClient:
-    """One process' connection. All methods from any thread; `work` is called on the reader's thread.
+    """One process' connection. All methods from any thread; `work` and `tasks` are called on the reader's thread.
 
     Without `work` this process takes no jobs: it only receives.
     """
 
-    def __init__(self, path: Path, worker: str, work: Callable[[Sequence[Job]], None] | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        worker: str,
+        work: Callable[[Sequence[Job]], None] | None,
+        tasks: Callable[[Sequence[AskCommitment | ReportCommitment]], None] = lambda _: None,
+    ) -> None:
         self._path = path
         self._worker = worker
         self._work = work
+        self._tasks = tasks
         self._wire = threading.Lock()  # taken before _lock, never after
         self._lock = threading.Lock()
         self._sock: socket.socket | None = None
@@ -99,16 +113,7 @@ class WriterClient:
 
     def received(self, instance: Instance) -> Committed:
         """Blocks until the object is durable. Raises StorageFailed; the object is then not promised."""
-        waiting = _Waiting()
-        with self._wire:
-            with self._lock:
-                number = self._next()
-                self._waiting[number] = waiting
-            sent = self._send(_frame(number, Received(instance)))
-        if not sent or not waiting.done.wait(COMMIT_TIME):
-            with self._lock:
-                self._waiting.pop(number, None)
-        match waiting.answer:
+        match self._ask(Received(instance)):
             case Committed() as committed:
                 return committed
             case Failed(reason=reason):
@@ -116,9 +121,38 @@ class WriterClient:
             case _:
                 raise StorageFailed("writer-lost")
 
+    def commitment(self, message: CommitmentAsked | CommitmentReported) -> str:
+        """Blocks until it is durable: "", or why it is refused. Raises StorageFailed; nothing is promised then."""
+        match self._ask(message):
+            case Ok():
+                return ""
+            case Failed(reason=reason, storage=False):
+                return reason
+            case Failed(reason=reason):
+                raise StorageFailed(reason)
+            case _:
+                raise StorageFailed("writer-lost")
+
+    def _ask(self, body: AnyRequest) -> AnyReply:
+        """Say it once and wait for the answer."""
+        waiting = _Waiting()
+        with self._wire:
+            with self._lock:
+                number = self._next()
+                self._waiting[number] = waiting
+            sent = self._send(_frame(number, body))
+        if not sent or not waiting.done.wait(COMMIT_TIME):
+            with self._lock:
+                self._waiting.pop(number, None)
+        return waiting.answer
+
     def outcomes(self, outcomes: Sequence[Outcome]) -> None:
         """What came of jobs; durable sooner or later, whatever happens to the writer."""
         self._say(Outcomes(tuple(outcomes)))
+
+    def done(self, message: TaskDone) -> None:
+        """What came of a task."""
+        self._say(message)
 
     def note(self, event: AnyEvent) -> None:
         """An event that changes no state."""
@@ -232,6 +266,9 @@ class WriterClient:
             with self._lock:
                 self._running.update(job.delivery for job in reply.body.jobs)
             self._work(reply.body.jobs)
+            return
+        if isinstance(reply.body, Tasks):
+            self._tasks(reply.body.tasks)
             return
         with self._idle:
             waiting = self._waiting.pop(reply.id, None)

@@ -25,9 +25,11 @@ from gateway.store.retry import exhausted, expired, pause, waiting
 from gateway.store.spool import Spool
 from gateway.store.transitions import ENDS, Cause
 from gateway.writer import audits
+from gateway.writer.commitments import Commitments
 from gateway.writer.dispatch import Dispatch
 from gateway.writer.groups import Groups
 from gateway.writer.messages import (
+    AskCommitment,
     Closed,
     Committed,
     Discard,
@@ -38,12 +40,15 @@ from gateway.writer.messages import (
     Outcomes,
     Received,
     Release,
+    ReportCommitment,
 )
 from transforms.dataset import syntax
 from transforms.errors import TransformError
 
 MAX_CRASHES = 3
 COMPARED = 64 << 20  # bytes; larger twins in another syntax are a conflict: everybody would wait for the comparison
+_THERE = frozenset({Result.DELIVERED, Result.SENT})  # a fact, whoever has the lease by now
+_ARRIVED = frozenset({DeliveryState.DELIVERED, DeliveryState.CONFIRMING})
 _instance = msgspec.msgpack.Decoder(Instance)
 
 
@@ -54,6 +59,7 @@ class Effects:
     jobs: dict[str, list[Job]] = field(default_factory=lambda: defaultdict(list))
     unlink: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)  # must be gone before the next request is heard
+    tasks: dict[str, list[AskCommitment | ReportCommitment]] = field(default_factory=dict)
     sync: bool = False  # names in the spool must be durable before the commit
     events: list[AnyEvent] = field(default_factory=list)
 
@@ -70,7 +76,8 @@ class Desk:
         self._crashed = crashed
         self._now = now
         self._groups = Groups(tx, dispatch, now)
-        self.effects = Effects()
+        self.commitments = Commitments(tx, dispatch, now, self._committed, self._not_committed)
+        self.effects = Effects(tasks=self.commitments.tasks)
 
     def received(self, worker: str, message: Received) -> Committed | Failed:
         """A spooled object: new, known, or in conflict with what is known under its UID.
@@ -158,6 +165,7 @@ class Desk:
     def lease_due(self) -> None:
         """Lease what waits and may go: groups that are complete, retries, backlog, probes."""
         self._groups.close_complete()
+        self.commitments.look()
         for name, there in self._dispatch.destinations.items():
             if self._dispatch.awake(name, self._now):
                 lease = self._lease_units if there.whole else self._lease
@@ -213,7 +221,7 @@ class Desk:
             if row is None:
                 continue
             ours = row.state is DeliveryState.SENDING and row.worker == worker
-            if not ours and not (outcome.result is Result.DELIVERED and row.state is not DeliveryState.DELIVERED):
+            if not ours and not (outcome.result in _THERE and row.state not in _ARRIVED):
                 continue  # said before, or the lease was taken back
             if row.state is DeliveryState.DISCARDED:
                 continue
@@ -228,7 +236,7 @@ class Desk:
     def _settle(self, row: Row, instance: Instance, outcome: Outcome) -> None:
         """One outcome of one delivery (docs/adr/0002)."""
         there = self._dispatch.destination(row.destination)
-        answered = outcome.result is Result.DELIVERED or outcome.status is not None
+        answered = outcome.result in _THERE or outcome.status is not None
         if answered and self._dispatch.up(row.destination):
             self._tx.wake(row.destination, self._now)
             self._dispatch.look(row.destination, self._now)
@@ -236,6 +244,9 @@ class Desk:
             self._begun(instance, outcome)
             self._tx.confirmed(row, outcome, self._now)
             self._finish(row.instance, instance)
+        elif outcome.result is Result.SENT:
+            self._begun(instance, outcome)
+            self._tx.sent(row, outcome, self._now, self.commitments.sent(row))
         elif outcome.result is Result.GAVE_BACK:
             when = max(self._now, there.down_until)
             self._tx.change(row, Cause.GIVEN_BACK, self._now, next_try=when, reason=there.reason)
@@ -276,6 +287,19 @@ class Desk:
     ) -> None:
         self._tx.change(row, cause, self._now, reason=reason, status=status, next_try=None, **values)
         self._tell(ObjectHeld, instance, reason, row.destination)
+
+    def _committed(self, row: Row) -> None:
+        """The destination has committed to what it was sent."""
+        self._tx.change(row, Cause.CONFIRMED, self._now, reason="", next_try=None)
+        found = self._tx.instance(row.instance)
+        assert found is not None
+        self._finish(row.instance, found[0])
+
+    def _not_committed(self, row: Row, reason: str, status: int | None) -> None:
+        """Nor will it."""
+        found = self._tx.instance(row.instance)
+        assert found is not None
+        self._hold(row, found[0], reason, Cause.CANNOT, status)
 
     def _begun(self, instance: Instance, outcome: Outcome) -> None:
         """The first instance of a study on an outbound association."""
@@ -340,6 +364,7 @@ class Desk:
                 assert found is not None
                 reason = "crashed-while-processing"
                 self._hold(row, found[0], reason, Cause.CRASHED_TOO_OFTEN, crashes=row.crashes + 1)
+        self.commitments.gone(worker)
         for association, _ in self._tx.open_associations(worker):
             self._close(association, orderly=False)
 

@@ -49,11 +49,14 @@ class Dispatch:
         self.workers: set[str] = set()
         self.destinations: dict[str, Destination] = {}
         self._owners: dict[tuple[str, str], tuple[str, int]] = {}
+        self.blocks: Mapping[str, Block] = {}
+        self.commitments_at = 0.0  # when transactions of storage commitment are to be looked at
         self.groups_at = 0.0  # when the ledger's open groups are to be judged; infinity where none is open
         self.configure(blocks)
 
     def configure(self, blocks: Mapping[str, Block]) -> None:
         """Destinations as the rule file now has them; what is known of the others stays."""
+        self.blocks = blocks
         for name, block in blocks.items():
             there = self.destinations.setdefault(name, Destination(block.retry))
             there.retry, there.whole = block.retry, block.whole
@@ -88,6 +91,16 @@ class Dispatch:
             self.groups_at = min(self.groups_at, now + GROUPS_LOOK)
         return self.groups_at <= now
 
+    def look_at_commitments(self, when: float) -> None:
+        """A transaction of storage commitment has something to do from `when` on."""
+        self.commitments_at = min(self.commitments_at, when)
+
+    def commitments_due(self, now: float) -> bool:
+        """Whether transactions are to be looked at now."""
+        if self.commitments_at != inf:
+            self.commitments_at = min(self.commitments_at, now + GROUPS_LOOK)
+        return self.commitments_at <= now
+
     def look_everywhere(self) -> None:
         """A worker has come or gone."""
         for there in self.destinations.values():
@@ -99,7 +112,7 @@ class Dispatch:
         for destination in self.destinations.values():
             destination.leased.clear()
             destination.look_at = 0.0
-        self.groups_at = 0.0
+        self.groups_at = self.commitments_at = 0.0
 
     def place(self, study: str, name: str, now: float, prefer: str = "") -> str:
         """The worker to lease one delivery to, or "" where it has to wait."""

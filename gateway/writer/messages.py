@@ -1,8 +1,8 @@
 """What workers, operators and the writer say to each other over the Unix socket (msgspec, MessagePack).
 
 A frame is 4 bytes of length, big endian, then a `Request` or a `Reply`. `id` pairs a reply with its request; the
-writer pushes `Work` with id 0. Requests are applied in the order they came and answered once they are durable; what a
-worker has not seen answered it says again, so all but `Received` may come twice.
+writer pushes `Work` and `Tasks` with id 0. Requests are applied in the order they came and answered once they are
+durable; what a worker has not seen answered it says again, so all but `Received` may come twice.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import struct
 from msgspec import Struct
 
 from gateway.audit.events import AnyEvent, Party
-from gateway.model import Decision, Instance, Job, Outcome
+from gateway.model import CommitmentReport, CommitmentRequest, Decision, Instance, Job, Outcome
 
 LENGTH = struct.Struct(">L")
 MAX_FRAME = 16 << 20
@@ -87,7 +87,47 @@ class Configure(Struct, frozen=True, tag=True):
     rules: str
 
 
-AnyRequest = Hello | Received | Opened | Closed | Outcomes | Note | Release | Discard | Drain | Configure
+class CommitmentAsked(Struct, frozen=True, tag=True):
+    """A peer asks for storage commitment (N-ACTION). Answered by `Ok` once it is durable, or by `Failed`."""
+
+    peer: str  # calling AE title
+    ae: str  # called AE title
+    listener: str
+    association: str
+    within: float  # seconds after which what is still not there is reported as failed
+    request: CommitmentRequest
+
+
+class CommitmentReported(Struct, frozen=True, tag=True):
+    """A peer reports on a transaction of ours (N-EVENT-REPORT). `Failed("commitment-unknown")` where it is none."""
+
+    peer: str  # AE title
+    report: CommitmentReport
+
+
+class TaskDone(Struct, frozen=True, tag=True):
+    """What came of a task. `ok`: the peer took the request or the report."""
+
+    commitment: int
+    ok: bool
+    reason: str = ""
+
+
+AnyRequest = (
+    Hello
+    | Received
+    | Opened
+    | Closed
+    | Outcomes
+    | Note
+    | Release
+    | Discard
+    | Drain
+    | Configure
+    | CommitmentAsked
+    | CommitmentReported
+    | TaskDone
+)
 
 
 class Request(Struct, frozen=True):
@@ -116,6 +156,31 @@ class Work(Struct, frozen=True, tag=True):
     jobs: tuple[Job, ...]
 
 
+class AskCommitment(Struct, frozen=True, tag=True):
+    """Ask a destination to commit to what it was sent. Answered by `TaskDone`, as is the next."""
+
+    commitment: int
+    destination: str
+    request: CommitmentRequest
+
+
+class ReportCommitment(Struct, frozen=True, tag=True):
+    """Report to a peer what became of what it asked for: on the association on which it asked, or on a new one."""
+
+    commitment: int
+    peer: str
+    ae: str
+    listener: str
+    association: str
+    report: CommitmentReport
+
+
+class Tasks(Struct, frozen=True, tag=True):
+    """Messages of storage commitment that this worker is to send."""
+
+    tasks: tuple[AskCommitment | ReportCommitment, ...]
+
+
 class Failed(Struct, frozen=True, tag=True):
     """Nothing was done. `storage` says that the disk failed or is full: answer 0xA700 and stop promising."""
 
@@ -123,7 +188,7 @@ class Failed(Struct, frozen=True, tag=True):
     storage: bool = False
 
 
-AnyReply = Ok | Committed | Work | Failed
+AnyReply = Ok | Committed | Work | Tasks | Failed
 
 
 class Reply(Struct, frozen=True):

@@ -50,6 +50,8 @@ from gateway.writer.dispatch import Dispatch
 from gateway.writer.messages import (
     AnyReply,
     Closed,
+    CommitmentAsked,
+    CommitmentReported,
     Configure,
     Discard,
     Drain,
@@ -62,6 +64,8 @@ from gateway.writer.messages import (
     Received,
     Release,
     Request,
+    TaskDone,
+    Tasks,
     Work,
 )
 from gateway.writer.peer import Peer, ourselves
@@ -185,7 +189,7 @@ class Process:
         """Until the next retry is due, at most a second."""
         longest = min(1.0, max(0.005, self._try_audit - time.monotonic())) if self._owed else 1.0
         now = time.time()
-        longest = min(longest, max(0.005, self._dispatch.groups_at - now))
+        longest = min(longest, max(0.005, min(self._dispatch.groups_at, self._dispatch.commitments_at) - now))
         if not self._dispatch.workers:
             return longest
         due = [max(d.look_at, d.down_until) for d in self._dispatch.destinations.values()]
@@ -322,6 +326,12 @@ class Process:
                 return desk.release(body)
             case Discard():
                 return desk.discard(body)
+            case CommitmentAsked():
+                return desk.commitments.asked(body)
+            case CommitmentReported():
+                return desk.commitments.reported(body)
+            case TaskDone():
+                return desk.commitments.done(body)
             case Configure():
                 self._configure(body.rules)
                 return Ok()
@@ -346,6 +356,10 @@ class Process:
             for peer in self._live():
                 if peer.worker == worker:
                     peer.send(0, Work(tuple(jobs)))
+        for worker, tasks in effects.tasks.items():
+            for peer in self._live():
+                if peer.worker == worker:
+                    peer.send(0, Tasks(tuple(tasks)))
         for name in effects.unlink:
             self._remover.put(name)
         try:

@@ -28,7 +28,7 @@ import msgspec
 
 from gateway.model import Instance, Verdict
 
-_PENDING, _HELD = {"waiting", "sending"}, {"held"}
+_PENDING, _HELD = {"waiting", "sending", "confirming"}, {"held"}
 _ENDS = {"delivered", "discarded"}
 _NEEDED = {"active", "held"}
 _decode = msgspec.msgpack.Decoder(Instance).decode

@@ -24,6 +24,7 @@ from typing import Any
 from pynetdicom import AE, evt
 from pynetdicom.presentation import StoragePresentationContexts
 
+PENDING = ("waiting", "sending", "confirming")
 COMMAND = str(Path(sys.executable).parent / "dicom-gateway")
 
 RULES = """\
@@ -170,7 +171,7 @@ class Gateway:
 
         def rows() -> list[dict[str, Any]] | None:
             found: list[dict[str, Any]] = self.status()["rows"]
-            return found if found and not any(r["state"] in ("waiting", "sending") for r in found) else None
+            return found if found and not any(r["state"] in PENDING for r in found) else None
 
         result: list[dict[str, Any]] = wait_for(rows, seconds, 0.5)
         return result

@@ -13,12 +13,15 @@ from gateway.writer.messages import (
     LENGTH,
     AnyReply,
     AnyRequest,
+    AskCommitment,
     Committed,
     Hello,
     Outcomes,
     Received,
     Reply,
+    ReportCommitment,
     Request,
+    Tasks,
     Work,
 )
 from gateway.writer.peer import Peer
@@ -37,6 +40,7 @@ class End:
         self.sock = sock
         self.name = name
         self.jobs: list[Job] = []
+        self.tasks: list[AskCommitment | ReportCommitment] = []
         self.answers: dict[int, AnyReply] = {}
         self._serial = 0
         self._data = bytearray()
@@ -58,6 +62,8 @@ class End:
         for reply in self._frames():
             if isinstance(reply.body, Work):
                 self.jobs.extend(reply.body.jobs)
+            elif isinstance(reply.body, Tasks):
+                self.tasks.extend(reply.body.tasks)
             else:
                 self.answers[reply.id] = reply.body
 
