@@ -25,6 +25,7 @@ ENCAPSULATED_CDA: Final = "1.2.840.10008.5.1.4.1.1.104.2"
 # (what the input is, --to) -> module and function; imported when it is called for
 CONVERSIONS: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("sr", "sr"): ("transforms.sr.rewrite", "convert"),
+    ("sr", "cda"): ("transforms.cda.conversions", "to_cda"),
 }
 _XML_ROOTS: Final = {
     "{urn:hl7-org:v3}ClinicalDocument": "cda",

@@ -1,0 +1,15 @@
+"""SR -> CDA as `dicom-gateway convert` calls it: bytes in, bytes out, pictures of key images where they are at hand."""
+
+from __future__ import annotations
+
+from transforms.cda import settings
+from transforms.cda.from_sr import convert
+from transforms.conversion import Converted, Given
+from transforms.source import BytesSource
+from transforms.sr.read import read_file
+
+
+def to_cda(data: bytes, given: Given) -> Converted:
+    """The CDA of an SR in a DICOM file. Raises TransformError as read_file, settings.read and convert do."""
+    cda = convert(read_file(BytesSource(data)), settings.read(given.options))
+    return Converted(cda.data, cda.losses)
