@@ -16,7 +16,7 @@ from threading import Lock
 
 from gateway.config.kept import keep, kept
 from gateway.config.load import load
-from gateway.config.schema import Config, Route
+from gateway.config.schema import Config, Pixels, Route
 from gateway.config.schema import Patients as ByKey
 from gateway.config.secrets import resolve
 from gateway.decide.check import problems as rule_problems
@@ -25,6 +25,7 @@ from gateway.egress import Egress, egress_of
 from gateway.errors import GatewayError, HoldObject
 from gateway.overrides import Tables
 from gateway.patients.lookup import Patients, store
+from gateway.pixels.cleaning import How
 from transforms.deidentify.engine import Context
 from transforms.errors import TransformError
 
@@ -37,6 +38,7 @@ class Deidentification:
     context: Context
     key_id: str
     patients: Patients
+    pixels: How
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,15 @@ def compile_ruleset(config: Config, digest: str, *, key: bytes | None = None) ->
             patients = Patients(block, context, given)
         except GatewayError as error:
             raise GatewayError(error.reason, f"deidentify {name}: {error.detail}") from error
-        ready[name] = Deidentification(tables=tables, context=context, key_id=key_id(secret), patients=patients)
+        ready[name] = Deidentification(
+            tables=tables, context=context, key_id=key_id(secret), patients=patients, pixels=_pixels(block.pixels)
+        )
     routes = {route.id: route for route in config.routes}
     return Ruleset(digest, config, compile_rules(config), ready, routes, egress_of(config.state.dir))
+
+
+def _pixels(block: Pixels) -> How:
+    return How(block.devices, block.text == "look", block.images == "all", block.frames)
 
 
 def key_id(key: bytes) -> str:

@@ -31,6 +31,7 @@ from gateway.config.secrets import resolve
 from gateway.errors import GatewayError
 from gateway.overrides import Tables
 from transforms.deidentify.context import Context
+from transforms.deidentify.options import PIXELS, VISUAL_FEATURES
 from transforms.errors import TransformError
 
 _ALONE = 16  # inputs that one process does sooner than others start
@@ -52,6 +53,12 @@ def deid(
     project: Annotated[str, typer.Option(help="Domain of the pseudonyms: another project, other pseudonyms.")] = "deid",
     documents: Annotated[
         Documents | None, typer.Option(help="Encapsulated documents: what becomes of them; else as the profile says.")
+    ] = None,
+    devices: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.yaml", help="With clean-pixel-data: the site's devices and where they burn text in."
+        ),
     ] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write what came of each input.")] = None,
     names: Annotated[bool, typer.Option("--names", help="Put the inputs' paths into the report.")] = False,
@@ -88,7 +95,9 @@ def deid(
             allow_merge,
             mapping is not None,
             manifest is not None,
+            devices,
         )
+        _pixels(settings)
         write_manifest = _signing(manifest, sign)
         compiled(settings)
         patient_map(settings)
@@ -112,6 +121,25 @@ def deid(
     _tell(results, report)
     if any(each.outcome == "held" for each in results):
         raise typer.Exit(3)
+
+
+def _pixels(settings: Settings) -> None:
+    """Refuse what could not be done to any image. Raises GatewayError with every problem of the devices' file."""
+    if VISUAL_FEATURES in settings.profile.options:
+        raise GatewayError("option-unsupported", f"{VISUAL_FEATURES} needs a program, which a rule file names")
+    if PIXELS not in settings.profile.options:
+        if settings.devices is not None:
+            raise GatewayError("devices-refused", f"--devices does nothing without --option {PIXELS}")
+        return
+    from gateway.config.pixels import detector
+    from gateway.pixels.catalogue import entries
+
+    entries(settings.devices)
+    if not detector() and settings.devices is None:
+        raise GatewayError(
+            "codec-missing",
+            "text in images is found by the extra `ocr`: pip install 'dicom-gateway[ocr]'; or --devices",
+        )
 
 
 def _signing(path: Path | None, sign: tuple[Path, Path] | None) -> Callable[[list[FileResult]], None]:
@@ -242,6 +270,7 @@ def _write_report(
         if each.outcome == "done":
             line |= {"output": each.output, "methods": list(each.codes), "actions": each.actions}
             line |= {"document": each.document} if each.document else {}
+            line |= {"pixels": each.pixels} if each.pixels else {}
         lines.append(line)
     document = {
         "profile": table.profile.name,

@@ -13,6 +13,7 @@ import errno
 import os
 import secrets
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +31,7 @@ from profiles.confidentiality import names
 from transforms.dataset import convert, framing, part10
 from transforms.dataset import syntax as syntaxes
 from transforms.deidentify.engine import Context, Pseudonym
+from transforms.deidentify.options import PIXELS
 from transforms.deidentify.overrides import Override
 from transforms.deidentify.patient import read_patient
 from transforms.errors import TransformError
@@ -68,6 +70,7 @@ class Settings:
     merge: bool = False
     mapping: bool = False
     manifest: bool = False
+    devices: Path | None = None  # the site's catalogue of devices (option clean-pixel-data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class FileResult:
     detail: str = ""
     output: str = ""  # name within the folder of outputs
     codes: tuple[str, ...] = ()
+    pixels: str = ""  # what was done to them
     document: str = ""  # what became of an encapsulated one
     actions: dict[str, int] = field(default_factory=dict)
     references: tuple[str, ...] = ()  # SOP Instance UIDs it refers to, as they are now
@@ -139,11 +143,17 @@ def _made(
     framing.check(data, syntax)
     known = syntaxes.lookup(syntax)
     original = data
-    scratch: Path | None = None
+    scratches: list[Path] = []
+
+    def scratch(chunks: Iterable[bytes]) -> ByteSource:
+        path, kept_bytes = _kept(chunks, settings.out)
+        scratches.extend([path] if path else [])
+        return kept_bytes
+
     try:
         if known.deflated:
             place = None
-            scratch, data = _inflated(data, settings.out)
+            data = scratch(convert.inflate(data))
             syntax = syntaxes.EXPLICIT_LE
         elif not known.little_endian:
             place = None
@@ -151,7 +161,15 @@ def _made(
         table = tables.of(data, syntax)
         heard = context.uids(table.generation).hear() if settings.mapping else {}
         who = _patient(data, syntax, settings)
-        done = deidentified(data, syntax, table, context, patient=who, trace=settings.report)
+        ran: frozenset[str] = frozenset()
+        pixels: tuple[str, ...] = ()
+        if PIXELS in table.options:
+            from gateway.pixels.cleaning import How, cleaned  # what few ask for
+
+            clean = cleaned(data, syntax, How(settings.devices), scratch)
+            place = place if clean.source is data else None
+            data, ran, pixels = clean.source, clean.ran, clean.steps
+        done = deidentified(data, syntax, table, context, patient=who, ran=ran, trace=settings.report)
         name = f"{done.sop_instance}.dcm"
         head = part10.meta(done.sop_class, done.sop_instance, syntax)
         given = done.patient_id
@@ -159,8 +177,8 @@ def _made(
         if not _write(settings.out, name, head, done.plan, place):
             return FileResult("held", "output-exists", "another object has this name already; nothing was overwritten")
     finally:
-        if scratch is not None:
-            scratch.unlink(missing_ok=True)
+        for path in scratches:
+            path.unlink(missing_ok=True)
     counts = Counter(element.action.value for element in done.elements)
     pairs = _pairs(data, syntax, done.patient_id, heard) if settings.mapping else None
     entry = None
@@ -172,6 +190,7 @@ def _made(
         "done",
         output=name,
         codes=done.codes,
+        pixels="".join(pixels),
         document=next((step for step in done.steps if step.startswith("document:")), ""),
         actions=dict(sorted(counts.items())),
         references=tuple(sorted(done.references)),
@@ -210,11 +229,11 @@ def _pairs(data: ByteSource, syntax: str, pseudonym: str, heard: dict[bytes, byt
     return Pairs((old, pseudonym), tuple((a.decode("latin-1"), b.decode("ascii")) for a, b in heard.items()))
 
 
-def _inflated(data: ByteSource, folder: Path) -> tuple[Path | None, ByteSource]:
-    """A deflated data set as bytes: in memory where small, else in a private file of the output folder."""
+def _kept(data: Iterable[bytes], folder: Path) -> tuple[Path | None, ByteSource]:
+    """Bytes that are read again: in memory where they are few, else in a private file of the output folder."""
     held: list[bytes] = []
     size = 0
-    chunks = convert.inflate(data)
+    chunks = iter(data)
     for chunk in chunks:
         held.append(chunk)
         size += len(chunk)

@@ -1,7 +1,6 @@
 """Cross references of `deidentify` blocks: profiles and options that exist (PS3.15 Annex E), objects that lose much.
 
-The options' names are those of PS3.15 E.3. Those not built yet are refused by name: an option that a file asks for
-and does not get would be a leak or a loss.
+The options' names are those of PS3.15 E.3. An option that a file asks for and does not get would be a leak or a loss.
 """
 
 from __future__ import annotations
@@ -9,11 +8,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from gateway.config import patients
+from gateway.config import patients, pixels
 from gateway.config.document import Positions
 from gateway.config.plain import items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
-from transforms.deidentify.options import ALL, FULL_DATES, LATER, MODIFIED_DATES
+from transforms.deidentify.options import ALL, FULL_DATES, MODIFIED_DATES
 
 
 def profiles() -> tuple[str, ...]:
@@ -40,6 +39,7 @@ def problems(data: Any, places: Positions) -> list[Problem]:
         if {each for _, each in named}.issuperset((FULL_DATES, MODIFIED_DATES)):
             found.append(places.at_value((*loc, "options"), f"{FULL_DATES} and {MODIFIED_DATES} exclude each other"))
         found += patients.problems(block, loc, places)
+        found += pixels.problems(block, loc, places)
         for number, override in items(block, "override"):
             if not (text(override, "why") or "x").strip():
                 found.append(places.at_value((*loc, "override", number, "why"), "an override needs a reason"))
@@ -47,8 +47,6 @@ def problems(data: Any, places: Positions) -> list[Problem]:
 
 
 def _option(option: str, loc: Loc, places: Positions) -> list[Problem]:
-    if option in LATER:
-        return [places.at_value(loc, f"option {option!r} is not yet supported")]
     if option in ALL:
         return []
     return [places.at_value(loc, f"no option {option!r} in PS3.15 E.3", nearest(option, tuple(ALL)))]

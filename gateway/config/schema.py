@@ -331,6 +331,23 @@ class Escrow(Block):
     file: FileRef  # appended to
 
 
+class Pixels(Block):
+    """How burned-in text is found (docs/pixels.md); only with the option clean-pixel-data."""
+
+    devices: FileRef | None = None  # the site's own catalogue; may not be there yet
+    text: Literal["look", "none"] = "look"  # a text detector looks (extra `ocr`); none: the catalogue alone decides
+    images: Literal["risky", "all"] = "risky"  # at which it looks
+    frames: int = Field(200, ge=1, le=100_000)  # different frames of one object it looks at; above: held
+
+
+class Plugin(Block):
+    """A program of the site's that gets a folder of objects and gives it back (docs/plugins.md)."""
+
+    command: tuple[str, ...] = Field(min_length=1)
+    timeout: Duration = Field(600.0, gt=0)
+    memory: Size = 8 << 30  # bytes of address space
+
+
 class Deidentify(Block):
     """A de-identification that routes may name."""
 
@@ -342,6 +359,8 @@ class Deidentify(Block):
     escrow: Escrow | None = None
     media: bool = False  # bound for a DICOMDIR: its keys get dummies where they would be empty
     documents: Literal["remove", "clean", "clean-or-hold", "hold"] = "remove"  # encapsulated (docs/documents.md)
+    pixels: Pixels = Pixels()
+    visual_features: Plugin | None = None  # the program of clean-recognizable-visual-features
     override: tuple[Override, ...] = ()
 
 

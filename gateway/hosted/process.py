@@ -43,11 +43,35 @@ def run(
     stdout: IO[bytes] | None = None,
 ) -> None:
     """Run a program in `folder` until it ends well. Raises HoldObject where it does not."""
+    process = started(command, folder, bounds, stdin=stdin, stdout=stdout)
+    try:
+        code = process.wait(bounds.timeout)
+    except subprocess.TimeoutExpired:
+        raise HoldObject("hosted-timeout", f"not done after {bounds.timeout:g} s") from None
+    finally:
+        stopped(process)
+    if code == _MISSING:
+        raise HoldObject("hosted-missing", "the program cannot be run")
+    if code < 0:
+        raise HoldObject("hosted-killed", f"by signal {-code}: a limit, or a fault of the program")
+    if code:
+        raise HoldObject("hosted-failed", f"exit code {code}")
+
+
+def started(
+    command: tuple[str, ...],
+    folder: Path,
+    bounds: Bounds,
+    *,
+    stdin: IO[bytes] | None = None,
+    stdout: IO[bytes] | None = None,
+) -> subprocess.Popen[bytes]:
+    """A program under its limits; whoever starts it watches the clock and says `stopped`. Raises HoldObject."""
     limits = (str(bounds.memory), str(max(1, round(bounds.timeout))), str(bounds.output))
     home = str(folder)
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8"}
     try:
-        process = subprocess.Popen(  # noqa: S603 - what the rule file names, and no shell
+        return subprocess.Popen(  # noqa: S603 - what the rule file names, and no shell
             (sys.executable, "-I", "-S", str(_LAUNCH), *limits, *command),
             cwd=folder,
             env=environment,
@@ -58,17 +82,10 @@ def run(
         )
     except OSError:
         raise HoldObject("hosted-missing", "no process can be started") from None
-    try:
-        code = process.wait(bounds.timeout)
-    except subprocess.TimeoutExpired:
-        raise HoldObject("hosted-timeout", f"not done after {bounds.timeout:g} s") from None
-    finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    if code == _MISSING:
-        raise HoldObject("hosted-missing", "the program cannot be run")
-    if code < 0:
-        raise HoldObject("hosted-killed", f"by signal {-code}: a limit, or a fault of the program")
-    if code:
-        raise HoldObject("hosted-failed", f"exit code {code}")
+
+
+def stopped(process: subprocess.Popen[bytes]) -> None:
+    """Kill it with all that it started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -11,8 +11,11 @@ from gateway.config.schema import Step
 from gateway.documents import deidentified
 from gateway.egress import kept
 from gateway.model import Evidence, Identity
+from gateway.pixels.cleaning import cleaned
+from gateway.pixels.groups import Groups
 from gateway.steps.contract import Around, Checked, Passing
 from transforms.dataset import convert, syntax
+from transforms.deidentify.options import PIXELS
 from transforms.egress import VERSION as EGRESS_VERSION
 from transforms.source import ByteSource
 
@@ -29,7 +32,13 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
     source, uid = little_endian(passing, around)
     patient = (how.patients.preview if around.trial else how.patients.pseudonym)(source, uid)
     table = how.tables.of(source, uid)
-    done = deidentified(source, uid, table, how.context, patient=patient, trace=around.trace)
+    ran: frozenset[str] = frozenset()
+    steps = passing.done
+    if PIXELS in table.options:
+        groups = None if around.trial else Groups(around.ruleset.config.state.dir)
+        pixels = cleaned(source, uid, how.pixels, around.scratch, groups)
+        source, ran, steps = pixels.source, pixels.ran, (*steps, *pixels.steps)
+    done = deidentified(source, uid, table, how.context, patient=patient, ran=ran, trace=around.trace)
     study, name, given = passing.identity.study, done.sop_instance, done.patient_id
     let_through = kept(table)
     around.egress.check(study, source, done.plan, uid, let_through, name=name, pseudonym=given)
@@ -39,7 +48,7 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
         source=done.plan,
         syntax=uid,
         identity=Identity(done.sop_class, done.sop_instance, done.study, done.series, done.patient_id, modality),
-        done=(*passing.done, *done.steps),
+        done=(*steps, *done.steps),
         anonymized=True,
         evidence=Evidence(
             received=how.context.receipt(around.instance.stored.sha256) if around.instance else "",

@@ -68,7 +68,6 @@ OUTSIDE: Final[dict[str, Option]] = {
 ALL: Final = {**OUTSIDE, **OPTIONS}  # in the order of CID 7050
 # What each says of its pixels once it ran (PS3.15 E.3.1, E.3.2): the attribute that then holds NO
 MARKS: Final = {PIXELS: 0x00280301, VISUAL_FEATURES: 0x00280302}
-LATER: Final = (PIXELS, VISUAL_FEATURES)  # the steps are not built yet
 _TEXT_VRS: Final = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _FITS: Final[dict[How, frozenset[str]]] = {
     How.TEXT: _TEXT_VRS | {"SQ"},
@@ -90,12 +89,10 @@ class Cell(NamedTuple):
 def chosen(profile: Profile, names: Iterable[str]) -> tuple[str, ...]:
     """The options in the order of CID 7050, each once.
 
-    Raises TransformError: option-unknown, option-unsupported, options-contradict.
+    Raises TransformError: option-unknown, options-contradict.
     """
     found = set(names)
     for name in sorted(found):
-        if name in LATER:
-            raise TransformError("option-unsupported", f"{name!r} is not supported by this version")
         if name not in OUTSIDE and (name not in OPTIONS or name not in profile.options):
             raise TransformError("option-unknown", f"{name!r}; there are: {', '.join(ALL)}")
     if {FULL_DATES, MODIFIED_DATES} <= found:

@@ -110,7 +110,8 @@ def test_held_inputs_are_told_by_number_and_reason(tmp_path: Path, key: Path) ->
     "arguments",
     [
         ("--option", "clean-everything"),
-        ("--option", "clean-pixel-data"),
+        ("--option", "clean-recognizable-visual-features"),
+        ("--devices", "none.yaml"),
         ("--profile", "nothing"),
         ("--profile", "none.yaml"),
     ],

@@ -10,11 +10,10 @@ from profiles.confidentiality import load
 from tests.unit.deidentify.building import KEY, encode, image, parsed
 from transforms.dataset.syntax import EXPLICIT_LE, IMPLICIT_LE
 from transforms.deidentify.engine import Context, deidentify
-from transforms.deidentify.options import ALL, LATER, MARKS, OUTSIDE, PIXELS, VISUAL_FEATURES
+from transforms.deidentify.options import ALL, MARKS, OUTSIDE, PIXELS, VISUAL_FEATURES
 from transforms.deidentify.overrides import NONE
-from transforms.deidentify.profile import ActionTable, compile_profile
+from transforms.deidentify.profile import ActionTable
 from transforms.deidentify.rules import Rules
-from transforms.errors import TransformError
 from transforms.source import BytesSource
 
 SETS = [frozenset(names) for count in range(3) for names in itertools.combinations(OUTSIDE, count)]
@@ -45,12 +44,6 @@ def test_what_ran_is_claimed(
         assert (data[tag].value if tag in data else None) == ("NO" if name in claimed else old)
     assert data[0x00280303].value == "REMOVED"
     assert list(data.keys()) == sorted(data.keys())
-
-
-def test_a_step_that_is_not_built_is_refused() -> None:
-    for name in LATER:
-        with pytest.raises(TransformError, match="option-unsupported"):
-            compile_profile("basic", (name,))
 
 
 def test_the_codes_are_those_of_cid_7050() -> None:

@@ -40,7 +40,6 @@ class Refused:
         Refused((), "option-unknown", options=("clean-everything",)),
         Refused((), "options-contradict", options=("retain-full-dates", "retain-modified-dates")),
         Refused((Line("PixelAspectRatio", "clean"),), "override-clean"),
-        Refused((), "option-unsupported", options=("clean-pixel-data",)),
         Refused((Line("PatientAge", "keep"),), "override-looser"),
         Refused((Line("StudyInstanceUIDx", "remove"),), "override-unknown"),
         Refused((Line("0008,FFFE", "remove"),), "override-unknown"),
