@@ -10,22 +10,23 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Final
 
-from lxml import etree  # type: ignore[import-untyped]
-
 from profiles.sr.sop_classes import SOP_CLASSES
 from transforms.conversion import Convert, Converted, Given
 from transforms.dataset.framing import check
 from transforms.dataset.part10 import split
 from transforms.dataset.values import identity
+from transforms.encapsulate import ENCAPSULATED_CDA
 from transforms.errors import TransformError
 from transforms.source import BytesSource, Copy, EditPlan
-
-ENCAPSULATED_CDA: Final = "1.2.840.10008.5.1.4.1.1.104.2"
+from transforms.xmltext import root_name
 
 # (what the input is, --to) -> module and function; imported when it is called for
 CONVERSIONS: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("sr", "sr"): ("transforms.sr.rewrite", "convert"),
     ("sr", "cda"): ("transforms.cda.conversions", "to_cda"),
+    ("cda", "mdm"): ("transforms.hl7.mdm", "convert"),
+    ("cda", "encapsulated-cda"): ("transforms.encapsulate", "wrap"),
+    ("encapsulated-cda", "cda"): ("transforms.encapsulate", "unwrap"),
 }
 _XML_ROOTS: Final = {
     "{urn:hl7-org:v3}ClinicalDocument": "cda",
@@ -54,6 +55,8 @@ def run(data: bytes, target: str, given: Given) -> Converted:
     if not steps:
         takes = ", ".join(sorted({each for each, _ in CONVERSIONS if way(each, target)}))
         raise TransformError("conversion-unknown", f"{target} is made from {takes}; the input is {source}")
+    if source == "sr":
+        given = replace(given, source=_identity(data))
     converted = _function(*CONVERSIONS[steps[0]])(data, given)
     for step in steps[1:]:
         after = _function(*CONVERSIONS[step])(converted.data, given)
@@ -65,10 +68,7 @@ def kind_of(data: bytes) -> str:
     """What the bytes are: sr, encapsulated-cda, cda, aim. Raises TransformError: conversion-unknown, xml-*."""
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return _kind_of_xml(data)
-    source = BytesSource(data)
-    found = split(source, tolerant=True)
-    body = EditPlan(source, (Copy(found.offset, source.size - found.offset),))
-    sop_class = identity(body, check(body, found.syntax)).get("SOPClassUID", "")
+    sop_class, _ = _identity(data)
     if sop_class in SOP_CLASSES:
         return "sr"
     if sop_class == ENCAPSULATED_CDA:
@@ -76,20 +76,18 @@ def kind_of(data: bytes) -> str:
     raise TransformError("conversion-unknown", "the input is a DICOM object of a class that is not converted")
 
 
+def _identity(data: bytes) -> tuple[str, str]:
+    """SOP Class and Instance UID of a DICOM file."""
+    source = BytesSource(data)
+    found = split(source, tolerant=True)
+    body = EditPlan(source, (Copy(found.offset, source.size - found.offset),))
+    said = identity(body, check(body, found.syntax))
+    return said.get("SOPClassUID", ""), said.get("SOPInstanceUID", "")
+
+
 def _kind_of_xml(data: bytes) -> str:
-    """By the name of its root. No entity is resolved; a document with a DTD is refused, whatever it is."""
-    parser = etree.XMLPullParser(events=("start",), resolve_entities=False, no_network=True, load_dtd=False)
-    try:
-        parser.feed(data)
-        root = next((element for _, element in parser.read_events()), None)
-    except etree.XMLSyntaxError as error:
-        raise TransformError("xml-malformed", "the input is no well-formed XML") from error
-    if root is None:
-        raise TransformError("xml-malformed", "the input is no well-formed XML")
-    if root.getroottree().docinfo.doctype:
-        raise TransformError("xml-doctype", "the input declares a document type, which no document of ours may")
-    tag = str(root.tag)
-    found = _XML_ROOTS.get(tag) or _XML_ROOTS.get(etree.QName(tag).localname if "gme://" in tag else "")
+    name = root_name(data)
+    found = _XML_ROOTS.get(name) or (_XML_ROOTS.get(name.rpartition("}")[2]) if name.startswith("{gme://") else None)
     if found is None:
         raise TransformError("conversion-unknown", "the input is XML of a kind that is not converted")
     return found

@@ -12,6 +12,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -61,7 +62,9 @@ def convert(
     for path in (out, loss_report):
         if path is not None and path.exists():
             fail(f"{path}: exists already")
-    given = Given(datetime.now(UTC), _options(options), *([] if images is None else [_Images(_folder(images))]))
+    given = Given(datetime.now(UTC), _options(options))
+    if images is not None:
+        given = replace(given, image=_Images(_folder(images)))
     try:
         converted = conversions.run(_read(source), to, given)
     except TransformError as error:

@@ -6,4 +6,5 @@ framing   are these bytes exactly one data set? -> Index of its top-level elemen
 values    text out of a framed data set
 convert   Implicit <-> Explicit VR, big -> little endian, inflating, canonical digest
 part10    preamble and File Meta Information
+attributes  a data set put together from values
 """

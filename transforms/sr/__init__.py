@@ -4,6 +4,6 @@ model    the frozen document: header, content tree, typed values
 values   the typed values of content items, one class a value type
 header   who, when, what of a document: patient, study, requests, verification, evidence
 read     bytes -> Document: read_header, read_items over level (one level of the data set), context, references
-write    Document -> bytes: write_items over attributes
+write    Document -> bytes: write_items over dataset/attributes
 templates  which template a document follows
 """

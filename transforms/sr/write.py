@@ -15,10 +15,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from profiles.sr.sop_classes import KEY_OBJECTS
+from transforms.dataset.attributes import UTF8, Attributes
 from transforms.dataset.part10 import meta
 from transforms.dataset.syntax import EXPLICIT_LE
 from transforms.errors import TransformError
-from transforms.sr.attributes import UTF8, Attributes
 from transforms.sr.header import (
     Author,
     CodingScheme,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def write(document: Document) -> bytes:
-    """The data set. Raises TransformError('sr-does-not-fit') for what its VR cannot hold."""
+    """The data set. Raises TransformError('does-not-fit') for what its VR cannot hold."""
     return _Writer(document).encoded()
 
 
@@ -50,7 +50,7 @@ def write_file(document: Document) -> bytes:
     try:
         return meta(document.sop_class, document.sop_instance, EXPLICIT_LE) + write(document)
     except ValueError as error:
-        raise TransformError("sr-does-not-fit", "a UID that is none") from error
+        raise TransformError("does-not-fit", "a UID that is none") from error
 
 
 def write_dataset(document: Document) -> FileDataset:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from transforms.dataset.attributes import Attributes
 from transforms.errors import TransformError
-from transforms.sr.attributes import Attributes
 from transforms.sr.model import Item
 from transforms.sr.read_items import SELECTORS
 from transforms.sr.values import (
@@ -71,7 +71,7 @@ class ItemWriter:
         return out.encoded()
 
     def put(self, item: Item, out: Attributes) -> None:
-        """An item's attributes and its children's; at the top of the object, the root's. Raises sr-does-not-fit."""
+        """An item's attributes and its children's; at the top of the object, the root's. Raises does-not-fit."""
         out.text(0x0040A010, item.relationship)
         value = item.value
         if isinstance(value, ByReference):
@@ -124,7 +124,7 @@ class ItemWriter:
         measured = []
         if value.decimal:
             if value.unit is None:
-                raise TransformError("sr-does-not-fit", "a number without a unit")
+                raise TransformError("does-not-fit", "a number without a unit")
             inner = Attributes()
             inner.text(0x0040A30A, value.decimal)
             inner.items(0x004008EA, (self.code(value.unit),))

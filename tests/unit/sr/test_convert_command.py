@@ -73,7 +73,7 @@ def test_nothing_is_overwritten(sr: Path, tmp_path: Path) -> None:
         (b"<html/>", "conversion-unknown"),
         (b"<ClinicalDocument", "xml-malformed"),
         (b"<!DOCTYPE a SYSTEM 'file:///etc/passwd'><ClinicalDocument xmlns='urn:hl7-org:v3'/>", "xml-doctype"),
-        (b"<ClinicalDocument xmlns='urn:hl7-org:v3'/>", "conversion-unknown"),
+        (b"<ClinicalDocument xmlns='urn:hl7-org:v3'/>", "sr is made from"),
     ],
 )
 def test_what_cannot_be_converted_says_why(content: bytes, reason: str, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_what_cannot_be_converted_says_why(content: bytes, reason: str, tmp_path
 
 
 def test_unknown_targets_and_folders_are_named(sr: Path, tmp_path: Path) -> None:
-    assert "there are sr" in convert("--to", "docx", "--out", tmp_path / "o", sr)[1].replace("\n", " ")
+    assert "there are sr, " in convert("--to", "docx", "--out", tmp_path / "o", sr)[1].replace("\n", " ")
     assert "no such folder" in convert("--to", "sr", "--images", tmp_path / "none", "--out", tmp_path / "o", sr)[1]
     (tmp_path / "site.yaml").write_text("- a list")
     assert convert("--to", "sr", "--options", tmp_path / "site.yaml", "--out", tmp_path / "o", sr)[0] == 2
@@ -106,6 +106,7 @@ def test_a_way_leads_through_cda(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(conversions, "_function", function)
     monkeypatch.setattr(conversions, "kind_of", lambda _: "sr")
+    monkeypatch.setattr(conversions, "_identity", lambda _: ("1.2", "1.3"))
     from datetime import UTC, datetime
 
     converted = conversions.run(b"-", "mdm", Given(datetime.now(UTC)))

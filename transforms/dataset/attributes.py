@@ -36,13 +36,13 @@ class Attributes:
         vr = dictionary_vr(tag)
         raw = text.encode("utf-8")
         if vr not in _TEXTS and not raw.isascii():
-            raise TransformError("sr-does-not-fit", f"{keyword_for_tag(tag)}: a letter outside the default repertoire")
+            raise TransformError("does-not-fit", f"{keyword_for_tag(tag)}: a letter outside the default repertoire")
         if len(raw) & 1:
             raw += b"\0" if vr == "UI" else b" "
         self._put(tag, vr, raw)
 
     def numbers(self, tag: int, values: Iterable[float]) -> None:
-        """A binary attribute (US, SS, UL, SL, FL, FD), or the digits of an IS. Raises sr-does-not-fit."""
+        """A binary attribute (US, SS, UL, SL, FL, FD), or the digits of an IS. Raises does-not-fit."""
         found = tuple(values)
         if not found:
             return
@@ -53,7 +53,11 @@ class Attributes:
         try:
             self._put(tag, vr, pack(f"<{len(found)}{_CODES[vr]}", *found))
         except (StructError, OverflowError):
-            raise TransformError("sr-does-not-fit", f"{keyword_for_tag(tag)}: a number outside its VR") from None
+            raise TransformError("does-not-fit", f"{keyword_for_tag(tag)}: a number outside its VR") from None
+
+    def raw(self, tag: int, data: bytes) -> None:
+        """Bytes as OB, padded with a zero (PS3.5 8.2)."""
+        self._put(tag, "OB", data + b"\0" * (len(data) & 1))
 
     def items(self, tag: int, items: Iterable[bytes], *, empty: bool = False) -> None:
         """A sequence; each item is what `encoded` gave."""
@@ -69,4 +73,4 @@ class Attributes:
         try:
             self._found[tag] = header_bytes(tag, vr, len(raw)) + raw
         except ValueError:
-            raise TransformError("sr-does-not-fit", f"{keyword_for_tag(tag)} is longer than its VR allows") from None
+            raise TransformError("does-not-fit", f"{keyword_for_tag(tag)} is longer than its VR allows") from None
