@@ -18,7 +18,7 @@ from gateway.config.problems import Loc, Problem, nearest
 
 DESTINATION_KINDS = tuple(kinds.DESTINATIONS)
 LISTENER_KINDS = ("dimse", "stow")
-SECURED = ("dimse", "stow")  # kinds that speak over a network
+SECURED = ("dimse", "stow", "mllp")  # kinds that speak over a network
 
 
 def problems(data: Any, places: Positions) -> list[Problem]:

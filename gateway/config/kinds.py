@@ -30,6 +30,8 @@ class Flow(NamedTuple):
 
 STEPS: Final[dict[str, Flow]] = {
     "deidentify": Flow(Kind.DICOM, Kind.DICOM),
+    "mdm": Flow(Kind.CDA, Kind.HL7V2),
+    "encapsulate": Flow(Kind.CDA, Kind.DICOM),
 }
 
 DESTINATIONS: Final[dict[str, frozenset[Kind]]] = {
@@ -37,4 +39,5 @@ DESTINATIONS: Final[dict[str, frozenset[Kind]]] = {
     "folder": frozenset(Kind),
     "stow": frozenset({Kind.DICOM}),
     "media": frozenset({Kind.DICOM}),
+    "mllp": frozenset({Kind.HL7V2}),
 }

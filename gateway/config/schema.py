@@ -282,11 +282,23 @@ class MediaDestination(Block):
     index: bool = False  # INDEX.HTM; not on secure media
 
 
+class MllpDestination(Block):
+    """A receiver of HL7 v2 messages over MLLP (docs/reports.md)."""
+
+    host: str
+    port: int = Field(ge=1, le=65535)
+    connections: int = Field(1, ge=1, le=8)  # studies sent in parallel, per worker; 1 keeps the order of arrival
+    idle: Duration = 30.0  # a connection without work is closed after this
+    timeout: Duration = Field(30.0, gt=0)  # for one message: sending it and the whole of its answer
+    max_answer: Size = Field(64 << 10, ge=1 << 10, le=1 << 20)
+
+
 class Destination(Block):
     """One way out. Exactly one kind."""
 
     stow: StowDestination | None = None
     dimse: DimseDestination | None = None
+    mllp: MllpDestination | None = None
     folder: FolderDestination | None = None
     media: MediaDestination | None = None
     tls: Tls | None = None
@@ -364,10 +376,25 @@ class Deidentify(Block):
     override: tuple[Override, ...] = ()
 
 
+class Mdm(Block):
+    """What a site says of its HL7 v2 MDM messages (docs/reports.md). Application and facility: a name, or an OID."""
+
+    sending_application: str = "DICOM-GATEWAY"  # MSH-3
+    sending_facility: str = ""
+    receiving_application: str = ""
+    receiving_facility: str = ""
+    processing: Literal["P", "T", "D"] = "P"  # MSH-11: production, training, debugging
+    patient_class: str = Field("N", min_length=1)  # PV1-2
+    patient_id_type: str = "PI"  # PID-3.5
+    document_type: str = Field("DI", min_length=1)  # TXA-2
+
+
 class Step(Block):
     """One transform of a route."""
 
     deidentify: str | None = None
+    mdm: Mdm | None = None  # CDA as an HL7 v2 message
+    encapsulate: Literal["cda"] | None = None  # CDA as a DICOM object
 
 
 class Group(Block):

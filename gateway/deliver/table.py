@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from gateway.deliver.dimse import DimseCarrier
 from gateway.deliver.folder import FolderCarrier
 from gateway.deliver.group_folder import GroupFolderCarrier
 from gateway.deliver.media import MediaCarrier
+from gateway.deliver.mllp import MllpCarrier
 from gateway.deliver.stow import StowCarrier
 from gateway.security.tls import client_context
 from gateway.web.oauth import grant_of
@@ -24,11 +26,18 @@ class Surroundings:
     secret: bytes  # of this installation; keys the names of files that leave
 
 
+def _context(destination: Destination, around: Surroundings) -> ssl.SSLContext | None:
+    if destination.tls is None:
+        return None
+    return client_context(destination.tls, destination.tls.identity or around.config.identity)
+
+
 def _dimse(destination: Destination, around: Surroundings) -> Carrier:
-    context = None
-    if destination.tls is not None:
-        context = client_context(destination.tls, destination.tls.identity or around.config.identity)
-    return DimseCarrier(destination, around.config.peers, context)
+    return DimseCarrier(destination, around.config.peers, _context(destination, around))
+
+
+def _mllp(destination: Destination, around: Surroundings) -> Carrier:
+    return MllpCarrier(destination, _context(destination, around))
 
 
 def _folder(destination: Destination, around: Surroundings) -> Carrier | UnitCarrier:
@@ -40,11 +49,9 @@ def _folder(destination: Destination, around: Surroundings) -> Carrier | UnitCar
 
 def _stow(destination: Destination, around: Surroundings) -> Carrier:
     assert destination.stow is not None
-    context = None
-    if destination.tls is not None:
-        context = client_context(destination.tls, destination.tls.identity or around.config.identity)
     oauth = destination.stow.oauth
-    return StowCarrier(destination, context, grant_of(oauth, destination.stow.timeout) if oauth else None)
+    grant = grant_of(oauth, destination.stow.timeout) if oauth else None
+    return StowCarrier(destination, _context(destination, around), grant)
 
 
 def _media(destination: Destination, around: Surroundings) -> UnitCarrier:
@@ -57,6 +64,7 @@ CARRIERS: dict[str, Callable[[Destination, Surroundings], Carrier | UnitCarrier]
     "folder": _folder,
     "stow": _stow,
     "media": _media,
+    "mllp": _mllp,
 }
 
 

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 from gateway.config.schema import Step
 from gateway.errors import HoldObject
-from gateway.steps import deidentify
+from gateway.steps import deidentify, encapsulate, mdm
 from gateway.steps.contract import Around, Passing, StepKind
 from transforms.errors import TransformError
 
 STEPS: dict[str, StepKind] = {
     "deidentify": deidentify,
+    "mdm": mdm,
+    "encapsulate": encapsulate,
 }
 
 

@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from gateway.config.schema import Destination, DimseDestination, FolderDestination, StowDestination
+from gateway.config.kinds import Kind
+from gateway.config.schema import Destination, DimseDestination, FolderDestination, MllpDestination, StowDestination
 from gateway.deliver.contract import Carrier, Need
 from gateway.deliver.dimse import DimseCarrier
 from gateway.deliver.folder import FolderCarrier
+from gateway.deliver.mllp import MllpCarrier
 from gateway.deliver.stow import StowCarrier
 from gateway.deliver.table import CARRIERS
 from gateway.errors import DestinationDown
 from gateway.model import Decision, Identity, Instance, Job, Origin, Result, Stored, Verdict
 from gateway.pipeline import Outgoing
 from tests.system.harness import Sink, free_port
+from tests.system.receivers import Receiver
 from tests.system.senders import CT, ct, encoded
 from tests.wire.web import serving
 from transforms.dataset import convert, part10, syntax
@@ -32,6 +36,8 @@ class Stage:
     carrier: Carrier
     arrived: Callable[[], list[str]]  # SHA-256 of each data set that is there
     broken: Carrier  # the same kind, out of reach
+    outgoing: Callable[..., Outgoing]  # something this kind takes
+    syntax: str = syntax.EXPLICIT_LE  # of it
 
 
 @pytest.fixture(params=sorted(CARRIERS.keys() - {"media"}))  # media take whole groups alone: test_media_destination.py
@@ -51,6 +57,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
             FolderCarrier(FolderDestination(dir=folder), b"secret"),
             files,
             FolderCarrier(FolderDestination(dir=tmp_path / "file" / "below"), b"secret"),
+            outgoing,
         )
         return
     if request.param == "stow":
@@ -61,7 +68,18 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
 
         with serving(tmp_path) as server:
             instances = server.writer.instances
-            yield Stage(stow(server.port), lambda: [each.stored.sha256 for each in instances], stow(free_port()))
+            yield Stage(
+                stow(server.port), lambda: [each.stored.sha256 for each in instances], stow(free_port()), outgoing
+            )
+        return
+    if request.param == "mllp":
+        receiver = Receiver()
+
+        def messages() -> list[str]:
+            return [hashlib.sha256(each.encode()).hexdigest() for each in receiver.messages]
+
+        yield Stage(mllp(receiver.port), messages, mllp(free_port()), message, "")
+        receiver.close()
         return
     sink = Sink()
 
@@ -69,8 +87,29 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
         block = DimseDestination(host="127.0.0.1", port=port, ae="ARCHIVE", timeout="2s")
         return DimseCarrier(Destination(dimse=block, unsafe_plaintext="a test"), {}, None)
 
-    yield Stage(dimse(sink.port), lambda: [h for hashes in sink.received.values() for h in hashes], dimse(free_port()))
+    yield Stage(
+        dimse(sink.port),
+        lambda: [h for hashes in sink.received.values() for h in hashes],
+        dimse(free_port()),
+        outgoing,
+    )
     sink.close()
+
+
+def mllp(port: int) -> Carrier:
+    block = MllpDestination(host="127.0.0.1", port=port, timeout="2s")
+    return MllpCarrier(Destination(mllp=block, unsafe_plaintext="a test"), None)
+
+
+def message(number: int = 1) -> Outgoing:
+    raw = f"MSH|^~\\&|A|B|C|D|20261126||MDM^T02^MDM_T02|{number}|P|2.5.1\rEVN||20261126\r".encode()
+    made = outgoing(number)
+    job = Job(number, number, replace(made.job.instance, stored=Stored(f"t{number}", 0, len(raw), sha(raw))), "d", 0)
+    return Outgoing(job, BytesSource(raw), "", made.identity, kind=Kind.HL7V2)
+
+
+def sha(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
 
 
 def outgoing(number: int = 1, uid: str = syntax.EXPLICIT_LE) -> Outgoing:
@@ -93,7 +132,7 @@ NEEDS = [Need(CT, syntax.EXPLICIT_LE)]
 
 def test_delivered_means_it_is_there_byte_for_byte(stage: Stage) -> None:
     session = stage.carrier.open(NEEDS)
-    sent = [outgoing(n) for n in range(3)]
+    sent = [stage.outgoing(n) for n in range(3)]
     for each in sent:
         assert session.send(each).result is Result.DELIVERED
     session.close()
@@ -103,10 +142,10 @@ def test_delivered_means_it_is_there_byte_for_byte(stage: Stage) -> None:
 def test_the_answer_names_what_was_sent(stage: Stage, tmp_path: Path) -> None:
     """The hash of the data set that arrived; in a folder also the file and its hash."""
     session = stage.carrier.open(NEEDS)
-    answer = session.send(outgoing())
+    answer = session.send(stage.outgoing())
     session.close()
     assert [answer.sha256] == stage.arrived()
-    assert answer.syntax == syntax.EXPLICIT_LE
+    assert answer.syntax == stage.syntax
     if answer.file:
         assert hashlib.sha256((tmp_path / "out" / answer.file).read_bytes()).hexdigest() == answer.file_sha256
 
@@ -114,14 +153,14 @@ def test_the_answer_names_what_was_sent(stage: Stage, tmp_path: Path) -> None:
 def test_the_same_object_again_is_no_second_object(stage: Stage) -> None:
     for _ in range(2):
         session = stage.carrier.open(NEEDS)
-        assert session.send(outgoing()).result is Result.DELIVERED
+        assert session.send(stage.outgoing()).result is Result.DELIVERED
         session.close()
     assert len(set(stage.arrived())) == 1
 
 
 def test_out_of_reach_is_down_and_says_nothing_of_the_object(stage: Stage) -> None:
     with pytest.raises(DestinationDown) as caught:
-        stage.broken.open(NEEDS).send(outgoing())
+        stage.broken.open(NEEDS).send(stage.outgoing())
     assert caught.value.reason
 
 
@@ -130,7 +169,7 @@ def test_an_object_that_cannot_be_read_to_its_end_leaves_nothing(stage: Stage) -
         def pread(self, offset: int, length: int) -> bytes:
             raise OSError(5, "spool")
 
-    whole = outgoing()
+    whole = stage.outgoing()
     broken = Outgoing(whole.job, Short(b"x" * 4096), whole.syntax, whole.identity)
     session = stage.carrier.open(NEEDS)
     with pytest.raises((OSError, DestinationDown)):
