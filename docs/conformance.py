@@ -22,6 +22,8 @@ from gateway.dimse.uids import (
     VERIFICATION,
     name_of,
 )
+from profiles.media import load, names
+from profiles.media.records import ADDITIONAL, KEYS
 from profiles.tls.bcp195 import PROFILES
 from transforms.dataset.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
@@ -124,6 +126,30 @@ def tls() -> str:
     )
 
 
+def media_profiles() -> str:
+    """The application profiles of PS3.11 that media are made for and read by."""
+    rows = []
+    for name in names():
+        each = load(name)
+        syntaxes = "<br>".join(name_of(uid) for uid in each.syntaxes) or "each of 2.4"
+        classes = ", ".join(name_of(uid) for uid in each.sop_classes) or "each of 2.3 that has a directory record"
+        rows.append((f"`{name}`", each.annex, each.medium.name, ", ".join(each.medium.formats), classes, syntaxes))
+    return table(("Profile", "Annex", "Medium", "Written as", "SOP classes", "Transfer syntaxes"), rows)
+
+
+def directory_records() -> str:
+    """The directory records of PS3.3 Annex F, and the type of each key."""
+    more = ADDITIONAL["basic"], ADDITIONAL["extended"]
+    rows = []
+    for record, keys in KEYS.items():
+        told = [
+            ", ".join(f"{keyword} {kind}" for keyword, kind in found.get(record, ()))
+            for found in ({record: keys}, *more)
+        ]
+        rows.append((record, *told))
+    return table(("Record", "Keys and types", "Table D.3-2 adds", "Table H.3-2 adds"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "association": association,
     "sop-classes": sop_classes,
@@ -131,6 +157,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "refused-syntaxes": refused_syntaxes,
     "statuses": statuses,
     "tls": tls,
+    "media-profiles": media_profiles,
+    "directory-records": directory_records,
 }
 
 

@@ -6,7 +6,7 @@
 * Sizes of media are those of PS3.12's physical media: a CD-R of 80 minutes, one layer of a DVD or BD. Flash memory and
   e-mail have none here: the user names it.
 
-Each row is checked against PS3.11 of 2020c, in the public text.
+The rows are those of Tables D.3-1, H.3-1, I.3-1, J.3-1, L.3-1, L.3-2, M.3-1 and N.3-1 of PS3.11, edition 2020c.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class ApplicationProfile:
     syntaxes: tuple[str, ...]  # of composite instances; the DICOMDIR is always Explicit VR little endian
     secure: bool = False
     sop_classes: tuple[str, ...] = ()  # empty: every Media Storage SOP class of PS3.4 Annex I
-    keys: Literal["none", "basic", "extended"] = "basic"  # additional DICOMDIR keys: Table D.3-2, or H.3-2
+    keys: Literal["none", "basic", "extended"] = (
+        "basic"  # additional DICOMDIR keys: Table D.3-2, or H.3-2 (holds I.3-2)
+    )
 
 
 _SECTOR: Final = 2048
@@ -80,9 +82,13 @@ _GENERAL: Final[dict[str, tuple[str, Medium, tuple[str, ...], Literal["basic", "
     "BD-MPEG2-MPHL": ("M", BD, (_JPEG_ARC + "101",), "extended"),
     "BD-MPEG4-HPLV41": ("M", BD, (_JPEG_ARC + "102",), "extended"),
     "BD-MPEG4-HPLV41BD": ("M", BD, (_JPEG_ARC + "103",), "extended"),
-    "BD-MPEG4-HPLV42-2D": ("N", BD, (_JPEG_ARC + "104",), "extended"),
-    "BD-MPEG4-HPLV42-3D": ("N", BD, (_JPEG_ARC + "105",), "extended"),
-    "BD-MPEG4-SHPLV42": ("N", BD, (_JPEG_ARC + "106",), "extended"),
+}
+# Tables I.3-1 and N.3-1: video alone, nothing uncompressed but the DICOMDIR. Whole names, with their secure twins
+_VIDEO: Final = {
+    ("STD-DVD-MPEG2-MPML", "STD-DVD-SEC-MPEG2-MPML"): ("I", DVD, "100"),
+    ("STD-GEN-BD-MPEG4-HPLV42-2D", "STD-GEN-SEC-BD-MPEG4-HPLV42-2D"): ("N", BD, "104"),
+    ("STD-GEN-BD-MPEG4-HPLV42-3D", "STD-GEN-SEC-BD-MPEG4-HPLV42-3D"): ("N", BD, "105"),
+    ("STD-GEN-BD-MPEG4-SHPLV42", "STD-GEN-SEC-BD-MPEG4-SHPLV42"): ("N", BD, "106"),
 }
 
 
@@ -92,9 +98,10 @@ def _all() -> dict[str, ApplicationProfile]:
         for middle, (annex, medium, syntaxes, keys) in _GENERAL.items():
             name = prefix + middle
             found.append(ApplicationProfile(name, annex, medium, (EXPLICIT_LE, *syntaxes), secure, keys=keys))
-        name = "STD-DVD-SEC-MPEG2-MPML" if secure else "STD-DVD-MPEG2-MPML"
-        video = (_JPEG_ARC + "100",)
-        found.append(ApplicationProfile(name, "I", DVD, (EXPLICIT_LE, *video), secure, keys="none"))
+        for twins, (annex, medium, video) in _VIDEO.items():
+            found.append(
+                ApplicationProfile(twins[secure], annex, medium, (_JPEG_ARC + video,), secure, keys="extended")
+            )
         found.append(ApplicationProfile(f"{prefix}ZIP-MAIL", "L", MAIL, (), secure, keys="none"))
     found.append(ApplicationProfile("STD-DTL-SEC-ZIP-MAIL", "L", MAIL, (EXPLICIT_LE,), True, _DENTAL, "none"))
     table = {each.name: each for each in found}

@@ -207,3 +207,5 @@ def test_profiles_say_what_ps3_11_says() -> None:
     assert load("STD-GEN-ZIP-MAIL").syntaxes == () and load("STD-GEN-ZIP-MAIL").medium.formats[0] == "zip"
     assert load("STD-DTL-SEC-ZIP-MAIL").secure and "STD-DTL-ZIP-MAIL" not in names()
     assert len(load("STD-GEN-BD-MPEG4-HPLV41BD").syntaxes) == 2
+    assert load("STD-DVD-MPEG2-MPML").syntaxes == ("1.2.840.10008.1.2.4.100",), "Table I.3-1: video alone"
+    assert load("STD-GEN-SEC-BD-MPEG4-SHPLV42").syntaxes == ("1.2.840.10008.1.2.4.106",), "Table N.3-1"
