@@ -26,6 +26,9 @@ from gateway.errors import GatewayError, HoldObject
 from gateway.overrides import Tables
 from gateway.patients.lookup import Patients, store
 from gateway.pixels.cleaning import How
+from gateway.store.lineages import Lineages, lineages_of
+from transforms.cda import settings
+from transforms.cda.options import Options
 from transforms.deidentify.engine import Context
 from transforms.errors import TransformError
 
@@ -51,6 +54,8 @@ class Ruleset:
     deidentifications: dict[str, Deidentification]
     routes: dict[str, Route]
     egress: Egress
+    reports: dict[str, Options]
+    lineages: Lineages
 
     def key_ids(self, route: str) -> tuple[str, ...]:
         """One id per step of the route, "" where the step has no key."""
@@ -100,7 +105,17 @@ def compile_ruleset(config: Config, digest: str, *, key: bytes | None = None) ->
             tables=tables, context=context, key_id=key_id(secret), patients=patients, pixels=_pixels(block.pixels)
         )
     routes = {route.id: route for route in config.routes}
-    return Ruleset(digest, config, compile_rules(config), ready, routes, egress_of(config.state.dir))
+    reports = {name: settings.read(block.model_dump()) for name, block in config.reports.items()}
+    return Ruleset(
+        digest,
+        config,
+        compile_rules(config),
+        ready,
+        routes,
+        egress_of(config.state.dir),
+        reports,
+        lineages_of(config.state.dir),
+    )
 
 
 def _pixels(block: Pixels) -> How:

@@ -32,6 +32,7 @@ STEPS: Final[dict[str, Flow]] = {
     "deidentify": Flow(Kind.DICOM, Kind.DICOM),
     "mdm": Flow(Kind.CDA, Kind.HL7V2),
     "encapsulate": Flow(Kind.CDA, Kind.DICOM),
+    "cda": Flow(Kind.DICOM, Kind.CDA),
 }
 
 DESTINATIONS: Final[dict[str, frozenset[Kind]]] = {

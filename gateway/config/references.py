@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gateway.config import commitment, deidentification, ends, groups, steps
+from gateway.config import commitment, deidentification, ends, groups, reports, steps
 from gateway.config.document import Positions
 from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
@@ -27,6 +27,7 @@ def problems(data: Any, places: Positions) -> list[Problem]:
         *_state(data, places),
         *ends.problems(data, places),
         *deidentification.problems(data, places),
+        *reports.problems(data, places),
         *_routes(data, places),
         *_unused(data, places),
         *_cases(data, places),

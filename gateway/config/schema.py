@@ -389,12 +389,60 @@ class Mdm(Block):
     document_type: str = Field("DI", min_length=1)  # TXA-2
 
 
+class Organization(Block):
+    """An organization as a report names it."""
+
+    name: str = ""
+    root: str = ""  # OID of it, or of who numbers it
+    extension: str = ""
+    address: str = ""
+    telephone: str = ""
+
+
+class Recipient(Block):
+    """Who gets a copy of a report."""
+
+    name: str = ""  # Family^Given
+    organization: str = ""
+
+
+class Authorities(Block):
+    """Who assigned a number, as an OID, where the report does not say."""
+
+    patient: str = ""
+    accession: str = ""
+    order: str = ""
+    admission: str = ""
+    person: str = ""
+    named: dict[str, str] = {}  # by Issuer of Patient ID, or Local Namespace Entity ID
+
+
+class Reports(Block):
+    """What the site knows and a Structured Report does not say (docs/reports.md); transforms/cda/options.py."""
+
+    realm: str = "UV"
+    id_root: str = ""
+    confidentiality: Literal["N", "R", "V"] = "N"
+    language: str = ""
+    custodian: Organization = Organization()
+    provider: Organization = Organization()
+    facility: Organization = Organization()
+    recipients: tuple[Recipient, ...] = ()
+    authorities: Authorities = Authorities()
+    coding_schemes: dict[str, str] = {}  # designator -> OID
+    wado: str = ""  # base of links to images
+    wado_style: Literal["rs", "uri"] = "rs"
+    unverified: Literal["mark", "hold"] = "mark"
+    partial: Literal["mark", "hold"] = "mark"
+
+
 class Step(Block):
     """One transform of a route."""
 
     deidentify: str | None = None
     mdm: Mdm | None = None  # CDA as an HL7 v2 message
     encapsulate: Literal["cda"] | None = None  # CDA as a DICOM object
+    cda: str | None = None  # a reports block: SR becomes HL7 CDA
 
 
 class Group(Block):
@@ -478,6 +526,7 @@ class Config(Block):
     peers: dict[AETitle, Peer] = {}
     destinations: dict[Identifier, Destination] = {}
     deidentify: dict[Identifier, Deidentify] = {}
+    reports: dict[Identifier, Reports] = {}
     routes: tuple[Route, ...]
     manifest: Manifests | None = None
     cases: tuple[Case, ...] = ()

@@ -29,6 +29,7 @@ def problems(route: dict[str, Any], loc: Loc, data: Any, places: Positions) -> l
             found.append(places.at_value(here, f"`{names[0]}` takes {flow.accepts}, and what comes here is {kind}"))
         kind = flow.produces
     found += _deidentified(route, loc, data, places)
+    found += _reported(route, loc, data, places)
     return found + _taken(route, kind, loc, data, places)
 
 
@@ -51,6 +52,15 @@ def _deidentified(route: dict[str, Any], loc: Loc, data: Any, places: Positions)
         else:
             found += deidentification.reports(route, known[name], (*here, "deidentify"), places)
     return found
+
+
+def _reported(route: dict[str, Any], loc: Loc, data: Any, places: Positions) -> list[Problem]:
+    known = mapping(data, "reports")
+    return [
+        places.at_value((*loc, "steps", number, "cda"), f"no reports block {name!r}", nearest(name, known))
+        for number, step in items(route, "steps")
+        if (name := text(step, "cda")) is not None and name not in known
+    ]
 
 
 def _taken(route: dict[str, Any], kind: Kind, loc: Loc, data: Any, places: Positions) -> list[Problem]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from gateway.config.schema import Step
 from gateway.errors import HoldObject
-from gateway.steps import deidentify, encapsulate, mdm
+from gateway.steps import cda, deidentify, encapsulate, mdm
 from gateway.steps.contract import Around, Passing, StepKind
 from transforms.errors import TransformError
 
@@ -15,6 +15,7 @@ STEPS: dict[str, StepKind] = {
     "deidentify": deidentify,
     "mdm": mdm,
     "encapsulate": encapsulate,
+    "cda": cda,
 }
 
 

@@ -3,7 +3,7 @@
 Rules of this file
 * It is a function of its arguments: the same document, options, lineage and pictures give the same bytes.
 * The id is made of all the other bytes, so they are written first.
-* It raises nothing of its own but TransformError(cda-no-identity): a document without a SOP Instance UID or a Study.
+* It raises nothing of its own but TransformError: cda-no-identity, and what `held` says.
 """
 
 from __future__ import annotations
@@ -50,6 +50,15 @@ class Cda:
         return f"{self.root}^{self.extension}" if self.extension else self.root
 
 
+def held(document: Document, options: Options) -> None:
+    """Raises TransformError: report-unverified, report-partial, where the site wants such reports held."""
+    general = document.general
+    if options.unverified == "hold" and general.verification == "UNVERIFIED":
+        raise TransformError("report-unverified", "Verification Flag is UNVERIFIED")
+    if options.partial == "hold" and header.is_partial(document):
+        raise TransformError("report-partial", "Completion Flag is PARTIAL or Preliminary Flag PRELIMINARY")
+
+
 def convert(
     document: Document,
     options: Options = Options(),
@@ -59,6 +68,7 @@ def convert(
     """The Imaging Report of an SR. `lineage` None: the first version of a set of its own."""
     if not document.sop_instance or not document.study.instance:
         raise TransformError("cda-no-identity", "SOP Instance UID or Study Instance UID is missing")
+    held(document, options)
     lineage = lineage or Lineage(identity.set_of(document.sop_instance), 1)
     planned = plan(document)
     making = Making(document, options, pictures)

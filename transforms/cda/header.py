@@ -56,13 +56,19 @@ def rest(making: Making, lineage: Lineage, headed: tuple[Item, ...]) -> None:
 def title(document: Document, headed: tuple[Item, ...]) -> str:
     """Equivalent Meaning of Concept Name (121050) as text or code; else the meaning of the root's concept."""
     said = next((each for each in headed if place_of(each.name) == "equivalent-meaning"), None)
-    return (display.value(said) if said is not None else "") or display.heading(document.root)
+    words = (display.value(said) if said is not None else "") or display.heading(document.root) or "Imaging Report"
+    return f"{words} [preliminary]" if is_partial(document) else words
+
+
+def is_partial(document: Document) -> bool:
+    """Whether the SR says of itself that more is to come."""
+    return document.general.completion == "PARTIAL" or document.general.preliminary == "PRELIMINARY"
 
 
 def _document(making: Making, lineage: Lineage, headed: tuple[Item, ...]) -> None:
     writer, document, general = making.writer, making.document, making.document.general
     _type(making)
-    writer.leaf("title", text=title(document, headed) or "Imaging Report")
+    writer.leaf("title", text=title(document, headed))
     said = next((each for each in headed if place_of(each.name) == "equivalent-meaning"), None)
     if said is not None and isinstance(said.value, Coded):
         making.losses.left_out(display.where(said), "code of the title; its meaning is the title")

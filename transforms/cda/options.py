@@ -60,6 +60,8 @@ class Options:
     coding_schemes: Mapping[str, str] = field(default_factory=dict)  # designator -> OID
     wado: str = ""  # base of the links to images; "": no links
     wado_style: Literal["rs", "uri"] = "rs"
+    unverified: Literal["mark", "hold"] = "mark"  # an SR that nobody verified; marked: it has no legalAuthenticator
+    partial: Literal["mark", "hold"] = "mark"  # a PARTIAL or PRELIMINARY one; marked: its title says so
 
 
 @dataclass(frozen=True, slots=True)

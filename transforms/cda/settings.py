@@ -38,7 +38,10 @@ def read(given: Mapping[str, Any]) -> Options:
         raise _wrong("confidentiality", "N, R or V")
     if plain.get("wado_style", "rs") not in ("rs", "uri"):
         raise _wrong("wado_style", "rs or uri")
-    if not str(plain.get("wado", "https://")).startswith(("https://", "http://")):
+    for name in ("unverified", "partial"):
+        if plain.get(name, "mark") not in ("mark", "hold"):
+            raise _wrong(name, "mark or hold")
+    if not str(plain.get("wado") or "https://").startswith(("https://", "http://")):
         raise _wrong("wado", "an http or https URL")
     return Options(**plain)
 

@@ -1,0 +1,220 @@
+"""`steps: [{cda: NAME}]`: documents with versions, what is held, and the egress check over the document."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.config.kinds import Kind
+from gateway.config.load import load
+from gateway.errors import ConfigRefused, HoldObject
+from gateway.model import Identity
+from gateway.rulebook import Ruleset, compile_ruleset, take
+from gateway.steps.contract import Around, Passing
+from gateway.steps.table import run_all
+from gateway.store.lineages import Lineages, lineages_of
+from tests.unit.cda import worked
+from tests.unit.cda.reading import found, one, parsed
+from transforms.cda import from_sr
+from transforms.dataset.syntax import EXPLICIT_LE
+from transforms.source import BytesSource
+from transforms.sr.header import Evidence
+from transforms.sr.model import Document
+from transforms.sr.values import SopReference
+from transforms.sr.write import write
+
+RULES = """
+version: 1
+state: {dir: state}
+listeners: [{id: hospital, dimse: {ae: GATEWAY, port: 2762}, tls: {trust: ca.pem}}]
+identity: {certificate: gateway.pem, key: gateway.key}
+destinations: {landing: {folder: {dir: out}}}
+deidentify: {trial: {key: file:project.key, options: [clean-structured-content]}}
+reports:
+  ehr: {custodian: {name: Site}, language: en}
+  strict: {unverified: hold, partial: hold}
+routes:
+  - {id: ehr, match: {Modality: SR}, steps: [{cda: ehr}], deliver: landing}
+  - {id: strict, match: {Modality: PR}, steps: [{cda: strict}], deliver: landing}
+  - {id: trial, match: {Modality: OT}, steps: [{deidentify: trial}, {cda: ehr}], deliver: landing}
+  - {id: rest, otherwise: hold, reason: no-route}
+"""
+
+
+class Site:
+    """Rules, and a document through the steps of a route."""
+
+    def __init__(self, folder: Path) -> None:
+        lineages_of.cache_clear()
+        (folder / "project.key").write_bytes(bytes(range(32)))
+        (folder / "project.key").chmod(0o600)
+        (folder / "gateway.yaml").write_text(RULES)
+        self.folder = folder
+        self.ruleset: Ruleset = compile_ruleset(*take(folder / "gateway.yaml"))
+
+    def through(self, route: str, document: Document, *, trial: bool = False) -> Passing:
+        source = BytesSource(write(document))
+        around = Around(self.ruleset, self.ruleset.egress, lambda chunks: BytesSource(b"".join(chunks)), trial=trial)
+        identity = Identity(document.sop_class, document.sop_instance, document.study.instance, modality="SR")
+        return run_all(Passing(source, EXPLICIT_LE, identity), self.ruleset.routes[route].steps, around)
+
+    def cda(self, route: str, document: Document, **more: Any) -> bytes:
+        passing = self.through(route, document, **more)
+        assert passing.kind is Kind.CDA
+        assert passing.syntax == ""
+        return passing.source.pread(0, passing.source.size)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def _replacing(document: Document, predecessor: Document, sop_instance: str) -> Document:
+    evidence = Evidence(
+        predecessor.study.instance, predecessor.series.instance,
+        SopReference(predecessor.sop_class, predecessor.sop_instance),
+    )  # fmt: skip
+    return replace(document, sop_instance=sop_instance, general=replace(document.general, predecessors=(evidence,)))
+
+
+def _version(data: bytes) -> tuple[str, str, str]:
+    root = parsed(data)
+    return (
+        one(root, "/c:ClinicalDocument/c:id/@root"),
+        one(root, "/c:ClinicalDocument/c:setId/@root"),
+        one(root, "/c:ClinicalDocument/c:versionNumber/@value"),
+    )
+
+
+def test_the_same_report_is_the_same_document(site: Site) -> None:
+    first = site.cda("ehr", worked.document())
+    assert site.cda("ehr", worked.document()) == first
+    assert Site(site.folder).cda("ehr", worked.document()) == first  # another process
+    assert site.cda("ehr", worked.document(), trial=True) == first
+
+
+def test_a_corrected_report_is_the_next_version(site: Site) -> None:
+    first = worked.document()
+    second = _replacing(first, first, "1.2.3.2")
+    third = _replacing(first, second, "1.2.3.3")
+    documents = [site.cda("ehr", each) for each in (first, second, third)]
+    versions = [_version(each) for each in documents]
+    assert len({document for document, _, _ in versions}) == 3
+    assert len({set_id for _, set_id, _ in versions}) == 1
+    assert [version for _, _, version in versions] == ["1", "2", "3"]
+    for (before, set_id, version), data in zip(versions, documents[1:], strict=False):
+        replaced = "//c:relatedDocument[@typeCode='RPLC']/c:parentDocument"
+        assert one(parsed(data), f"{replaced}/c:id/@root") == before
+        assert one(parsed(data), f"{replaced}/c:setId/@root") == set_id
+        assert one(parsed(data), f"{replaced}/c:versionNumber/@value") == version
+    assert site.cda("ehr", second) == documents[1]  # sent again: the version it was
+
+
+def test_changed_content_under_the_same_uid_is_the_next_version(site: Site) -> None:
+    document = worked.document()
+    first = _version(site.cda("ehr", document))
+    changed = replace(document, patient=replace(document.patient, name="Doe^Jon"))
+    second = _version(site.cda("ehr", changed))
+    assert second[0] != first[0]
+    assert second[1] == first[1]
+    assert second[2] == "2"
+
+
+def test_what_was_never_made_is_not_replaced(tmp_path: Path) -> None:
+    lineages = Lineages(tmp_path / "documents.sqlite")
+    crashed = lineages.of("ehr", "1.2", "a")
+    assert lineages.of("ehr", "1.2", "a") == crashed
+    after = lineages.of("ehr", "1.3", "b", ["1.2"])
+    assert (after.set_id, after.version, after.replaces) == (crashed.set_id, 2, "")
+
+
+def test_unverified_and_partial_reports(site: Site) -> None:
+    document = worked.document()
+    unverified = replace(document, general=replace(document.general, verification="UNVERIFIED", verifiers=()))
+    partial = replace(document, general=replace(document.general, completion="PARTIAL"))
+    for each, reason in ((unverified, "report-unverified"), (partial, "report-partial")):
+        with pytest.raises(HoldObject) as raised:
+            site.through("strict", each)
+        assert raised.value.reason == reason
+    assert not found(parsed(site.cda("ehr", unverified)), "//c:legalAuthenticator")
+    assert one(parsed(site.cda("ehr", partial)), "/c:ClinicalDocument/c:title").endswith("[preliminary]")
+
+
+def test_what_is_no_report_is_held(site: Site) -> None:
+    image = write(worked.document()).replace(b"1.2.840.10008.5.1.4.1.1.88.22", b"1.2.840.10008.5.1.4.1.1.4\0\0\0\0")
+    around = Around(site.ruleset, site.ruleset.egress, lambda chunks: BytesSource(b"".join(chunks)))
+    with pytest.raises(HoldObject) as raised:
+        run_all(
+            Passing(BytesSource(image), EXPLICIT_LE, Identity("1.2", "1.3")), site.ruleset.routes["ehr"].steps, around
+        )
+    assert raised.value.reason == "sr-not-a-report"
+
+
+def test_a_deidentified_report_names_nobody(site: Site) -> None:
+    data = site.cda("trial", worked.document())
+    text = data.decode()
+    for word in (
+        "Doe",
+        "John",
+        "0000680029",
+        "19641128",
+        "Blitz",
+        "Smith",
+        "10523475",
+        "World University",
+        worked.STUDY,
+    ):
+        assert word not in text, word
+    root = parsed(data)
+    assert one(root, "//c:birthTime/@nullFlavor") == "MSK"
+    assert one(root, "//c:associatedPerson/c:name/@nullFlavor") == "MSK"
+    assert one(root, "//c:order/ps3-20:accessionNumber/@nullFlavor") == "MSK"
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        b"<name><given>John</given><family>Doe</family></name>",
+        b"<birthTime value='19641128'/>",
+        b"<id extension='0000680029'/>",
+        b"<title>D&#111;e, John</title>",
+    ],
+)
+def test_a_leak_into_the_document_is_found(site: Site, monkeypatch: pytest.MonkeyPatch, leak: bytes) -> None:
+    honest = from_sr.Cda.data.fget  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        from_sr.Cda,
+        "data",
+        property(lambda self: honest(self).replace(b"</ClinicalDocument>", leak + b"</ClinicalDocument>")),
+    )
+    with pytest.raises(HoldObject) as raised:
+        site.through("trial", worked.document())
+    assert raised.value.reason == "egress-hit"
+
+
+def test_a_step_that_names_no_block_is_told(site: Site) -> None:
+    file = site.folder / "gateway.yaml"
+    file.write_text(file.read_text().replace("steps: [{cda: strict}]", "steps: [{cda: strickt}]"))
+    with pytest.raises(ConfigRefused) as raised:
+        load(file)
+    assert "no reports block 'strickt'" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{custodian: {root: 1.02}}", "custodian.root: an OID"),
+        ("{authorities: {patient: WUH}}", "authorities.patient: an OID"),
+        ("{wado: 'file:///x'}", "wado: an http or https URL"),
+    ],
+)
+def test_wrong_facts_are_told(site: Site, line: str, said: str) -> None:
+    file = site.folder / "gateway.yaml"
+    file.write_text(file.read_text().replace("{custodian: {name: Site}, language: en}", line))
+    with pytest.raises(ConfigRefused) as raised:
+        load(file)
+    assert said in str(raised.value)
