@@ -27,6 +27,7 @@ CONVERSIONS: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("cda", "mdm"): ("transforms.hl7.mdm", "convert"),
     ("cda", "encapsulated-cda"): ("transforms.encapsulate", "wrap"),
     ("encapsulated-cda", "cda"): ("transforms.encapsulate", "unwrap"),
+    ("cda", "html"): ("transforms.cda.html", "convert"),
 }
 _XML_ROOTS: Final = {
     "{urn:hl7-org:v3}ClinicalDocument": "cda",

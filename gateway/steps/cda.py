@@ -11,12 +11,12 @@ from dataclasses import replace
 
 from gateway.config.kinds import Kind
 from gateway.config.schema import Step
-from gateway.steps.contract import Around, Checked, Passing
+from gateway.steps import checking
+from gateway.steps.contract import Around, Passing
 from gateway.steps.deidentify import little_endian
 from transforms.cda.from_sr import VERSION, Cda, convert
 from transforms.cda.options import Options
-from transforms.cda.readable import as_data_set
-from transforms.egress.scanner import IMPLICIT_LE
+from transforms.cda.readable import readings
 from transforms.source import ByteSource, BytesSource, chunks
 from transforms.sr.model import Document
 from transforms.sr.read import read
@@ -34,11 +34,12 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
     document = read(source, uid)
     options = around.ruleset.reports[step.cda]
     cda = _converted(document, options, source, step.cda, around)
+    data = cda.data
     if passing.egress is not None:
-        _checked(cda, passing.egress, around)
+        checking.document(passing, around, readings(data))
     return replace(
         passing,
-        source=BytesSource(cda.data),
+        source=BytesSource(data),
         syntax="",
         kind=Kind.CDA,
         done=(*passing.done, f"cda:{step.cda}:{VERSION}"),
@@ -58,11 +59,3 @@ def _converted(document: Document, options: Options, source: ByteSource, name: s
     around.ruleset.lineages.made(*key, cda.instance_identifier)
     return cda
 
-
-def _checked(cda: Cda, how: Checked, around: Around) -> None:
-    """Nothing that identifies may be in the document: not in its bytes, not in what a reader reads."""
-    syntax = IMPLICIT_LE if how.syntax == IMPLICIT_LE else how.syntax
-    output = BytesSource(as_data_set(cda.data, explicit=syntax != IMPLICIT_LE))
-    around.egress.check(
-        how.study, how.original, output, syntax, how.kept, name=cda.instance_identifier, pseudonym=how.pseudonym
-    )

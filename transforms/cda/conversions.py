@@ -11,5 +11,5 @@ from transforms.sr.read import read_file
 
 def to_cda(data: bytes, given: Given) -> Converted:
     """The CDA of an SR in a DICOM file. Raises TransformError as read_file, settings.read and convert do."""
-    cda = convert(read_file(BytesSource(data)), settings.read(given.options))
+    cda = convert(read_file(BytesSource(data)), settings.read(given.options.get("cda", {})))
     return Converted(cda.data, cda.losses)
