@@ -2,7 +2,8 @@
 
 * `escaped` makes any text a value: delimiters, line ends and control characters become escape sequences, so that no
   value can end a field, a segment or an MLLP block.
-* A field is a text, or components in a tuple, or subcomponents in a tuple within; trailing empty ones are left out.
+* A field is a text, or components in a tuple, or subcomponents in a tuple within; a list of them is a field that
+  repeats. Trailing empty parts are left out.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ def escaped(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def segment(name: str, *fields: Field) -> str:
+def segment(name: str, *fields: Field | list[Field]) -> str:
     """One segment, its values escaped, without its CR."""
-    return "|".join([name, *_trimmed([_field(field) for field in fields])])
+    made = ["~".join(map(_field, field)) if isinstance(field, list) else _field(field) for field in fields]
+    return "|".join([name, *_trimmed(made)])
 
 
 def _field(field: Field) -> str:

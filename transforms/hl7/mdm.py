@@ -84,26 +84,17 @@ def _msh(event: str, control: str, now: datetime, options: MdmOptions) -> str:
 
 
 def _pid(found: Facts, options: MdmOptions, losses: Losses) -> str:
-    first, *others = found.patient_ids
-    for number, _ in enumerate(others, 2):
-        losses.left_out(
-            f"recordTarget/patientRole/id[{number}]", "another identifier of the patient: PID-3 has the first"
-        )
-    if not found.patient.family and not found.patient.text:
-        losses.defaulted("PID-5", "the document has no name of its patient")
+    name = _xpn(found.patient)
+    if not any(name):
+        name = ("", "", "", "", "", "", "U")  # PID-5 must have a name: U says that it is not specified (HL70200)
+        losses.defaulted("PID-5", "the document has no name of its patient: it is said to be unspecified")
     return segment(
         "PID",
         "1",
         "",
-        (
-            first.extension or first.root,
-            "",
-            "",
-            ("", first.root if first.extension else "", "ISO"),
-            options.patient_id_type,
-        ),
+        [_cx(each, options.patient_id_type) for each in found.patient_ids],
         "",
-        _xpn(found.patient),
+        name,
         "",
         found.birth_time[:8],
         _GENDERS.get(found.gender, "U"),
@@ -194,10 +185,11 @@ def _ei(found: Id) -> Field:
     return (found.extension or found.root, "", found.root, "ISO" if found.root else "")
 
 
-def _cx(found: Id) -> Field:
+def _cx(found: Id, kind: str = "") -> Field:
     if not found.root and not found.extension:
         return ""
-    return (found.extension or found.root, "", "", ("", found.root, "ISO") if found.root else "")
+    authority = ("", found.root, "ISO") if found.root and found.extension else ""
+    return (found.extension or found.root, "", "", authority, kind)
 
 
 def _ce(code: Coded) -> Field:

@@ -36,7 +36,7 @@ def test_the_header_is_told() -> None:
     msh = found.segment("MSH")
     assert [str(msh(number)) for number in (9, 12, 18)] == ["MDM^T02^MDM_T02", "2.5.1", "UNICODE UTF-8"]
     pid, txa = found.segment("PID"), found.segment("TXA")
-    assert str(pid(3)) == f"4711^^^&{ROOT}.2&ISO^PI"
+    assert str(pid(3)) == f"4711^^^&{ROOT}.2&ISO^PI~other^^^&{ROOT}.8&ISO^PI"
     assert str(pid(5)) == "Müller-Ødegård^Jane^Q."
     assert (str(pid(7)), str(pid(8))) == ("19700102", "F")
     assert str(found.segment("PV1")(19)) == f"V1^^^&{ROOT}.6&ISO"
@@ -88,8 +88,16 @@ def test_wrong_options_are_named(block: object) -> None:
 
 
 def test_what_a_message_cannot_carry_is_told() -> None:
-    losses = mdm.convert(cda(), NOW).losses
-    assert [(line.fate, line.where) for line in losses.lines] == [("left-out", "recordTarget/patientRole/id[2]")]
+    def losses(document: bytes) -> list[tuple[str, str]]:
+        return [(line.fate, line.where) for line in mdm.convert(document, NOW).losses.lines]
+
+    nameless = (
+        cda().replace(b"<family>M\xc3\xbcller-\xc3\x98deg\xc3\xa5rd</family>", b"").replace(b"<given>Jane</given>", b"")
+    )
+    uncoded = cda().replace(b'<code code="36572-6"', b'<code nullFlavor="UNK"')
+    assert losses(cda()) == []
+    assert losses(nameless.replace(b"<given>Q.</given>", b"")) == [("defaulted", "PID-5")]
+    assert losses(uncoded) == [("defaulted", "OBR[1]-4")]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +132,7 @@ def test_no_value_leaves_its_field(family: str, patient_id: str) -> None:
     assert [str(each[0]) for each in found] == ["MSH", "EVN", "PID", "PV1", "ORC", "OBR", "TXA", "OBX"]
     (name,) = found.segment("PID")(5)
     assert found.unescape(str(name[0])) == family
-    (identifier,) = found.segment("PID")(3)
+    identifier, _ = found.segment("PID")(3)
     assert found.unescape(str(identifier[0])) == patient_id
 
 
