@@ -58,4 +58,3 @@ def _converted(document: Document, options: Options, source: ByteSource, name: s
     cda = convert(document, options, around.ruleset.lineages.of(*key, before))
     around.ruleset.lineages.made(*key, cda.instance_identifier)
     return cda
-

@@ -29,7 +29,8 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
     """Raises HoldObject, WaitObject, TransformError."""
     origin = passing.identity
     given = Given(datetime.now(UTC), source=(origin.sop_class, origin.sop_instance) if origin.sop_class else None)
-    file = BytesSource(encapsulate.wrap(b"".join(chunks(passing.source)), given).data)
+    converted = encapsulate.wrap(b"".join(chunks(passing.source)), given)
+    file = BytesSource(converted.data)
     offset = part10.split(file).offset
     source = EditPlan(file, (Copy(offset, file.size - offset),))
     found = values.identity(source, framing.check(source, EXPLICIT_LE))
@@ -48,5 +49,5 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
         ),
         kind=Kind.DICOM,
         done=(*passing.done, "encapsulate"),
-        told="as Encapsulated CDA" if around.trace else None,
+        told=converted.losses.as_text() if around.trace else None,
     )

@@ -31,5 +31,5 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
         syntax="",
         kind=Kind.HL7V2,
         done=(*passing.done, "mdm"),
-        told="as HL7 v2 MDM" if around.trace else None,
+        told=converted.losses.as_text() if around.trace else None,
     )
