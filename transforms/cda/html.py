@@ -16,6 +16,7 @@ from lxml import etree  # type: ignore[import-untyped]
 from transforms.conversion import Converted, Given
 from transforms.errors import TransformError
 from transforms.loss import LossReport
+from transforms.xmltext import parsed
 
 _ROOT = "{urn:hl7-org:v3}ClinicalDocument"
 
@@ -24,7 +25,7 @@ def page(cda: bytes) -> bytes:
     """The page, UTF-8."""
     sheet, style = _sheet()
     access = etree.XSLTAccessControl.DENY_ALL
-    made = etree.XSLT(sheet, access_control=access)(_parsed(cda), style=etree.XSLT.strparam(style))
+    made = etree.XSLT(sheet, access_control=access)(_document(cda), style=etree.XSLT.strparam(style))
     return bytes(made)
 
 
@@ -33,20 +34,11 @@ def convert(data: bytes, given: Given) -> Converted:
     return Converted(page(data), LossReport("cda", "html"))
 
 
-def _parsed(cda: bytes) -> etree._ElementTree:
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, remove_pis=True, remove_comments=True
-    )
-    try:
-        root = etree.fromstring(cda, parser)
-    except etree.XMLSyntaxError as error:
-        raise TransformError("xml-malformed", "no well-formed XML") from error
-    tree = root.getroottree()
-    if tree.docinfo.doctype:
-        raise TransformError("xml-doctype", "the document declares a document type")
+def _document(cda: bytes) -> etree._ElementTree:
+    root = parsed(cda)
     if root.tag != _ROOT:
         raise TransformError("cda-not-a-document", "the root is no ClinicalDocument of HL7 v3")
-    return tree
+    return root.getroottree()
 
 
 @cache

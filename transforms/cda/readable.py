@@ -10,14 +10,15 @@ from typing import Final
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from transforms.xmltext import parsed
+
 _NAMES: Final = frozenset({"name", "value"})
 
 
 def readings(data: bytes) -> str:
     """The document as it is, its texts and attribute values, and names of persons in both orders, a line each."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
     found = [data.decode()]
-    for element in etree.fromstring(data, parser).iter(etree.Element):
+    for element in parsed(data).iter(etree.Element):
         found += [str(value) for value in element.attrib.values()]
         found += [text for text in (element.text, element.tail) if text and text.strip()]
         if etree.QName(element).localname in _NAMES and len(element):
