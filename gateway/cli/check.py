@@ -139,6 +139,9 @@ def _folders(config: Config) -> list[Problem]:
             wanted["destinations", name, "folder", "dir"] = destination.folder.dir
         if destination.media:
             wanted["destinations", name, "media", "dir"] = destination.media.dir
+    for number, listener in enumerate(config.listeners):
+        if listener.folder:
+            wanted["listeners", number, "folder", "dir"] = listener.folder.dir
     if config.manifest:
         wanted["manifest", "dir"] = config.manifest.dir
     found = []

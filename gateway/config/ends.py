@@ -17,7 +17,7 @@ from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
 
 DESTINATION_KINDS = tuple(kinds.DESTINATIONS)
-LISTENER_KINDS = ("dimse", "stow")
+LISTENER_KINDS = ("dimse", "stow", "folder")
 SECURED = ("dimse", "stow", "mllp")  # kinds that speak over a network
 
 
@@ -58,6 +58,9 @@ def _listeners(data: Any, places: Positions) -> list[Problem]:
             other = bound.setdefault((inner.get("host"), port), name)
             if other != name:
                 found.append(places.at_value((*loc, kind, "port"), f"listener {other!r} has port {port} already"))
+        if kind not in SECURED:
+            found += _off_network(block, kind, loc, places)
+            continue
         found += _secured(block, loc, data, places, "client certificates")
         if "check_host" in mapping(block, "tls"):
             found.append(places.at_key((*loc, "tls", "check_host"), "`check_host` belongs to destinations"))
@@ -146,11 +149,7 @@ def _destination(block: Any, loc: Loc, data: Any, places: Positions) -> list[Pro
             places.at_value(loc, f"a destination is exactly one of {', '.join(DESTINATION_KINDS)}; this has {shown}")
         ]
     if kinds[0] not in SECURED:
-        found = [
-            places.at_key((*loc, key), f"a {kinds[0]} has no {key!r}: it is not on a network")
-            for key in ("tls", "unsafe_plaintext")
-            if given(block, key)
-        ]
+        found = _off_network(block, kinds[0], loc, places)
         return found + (media.problems(mapping(block, "media"), (*loc, "media"), places) if kinds[0] == "media" else [])
     found = _secured(block, loc, data, places, "the destination's certificate")
     found += commitment.of_destination(block, loc, data, places)
@@ -163,6 +162,14 @@ def _destination(block: Any, loc: Loc, data: Any, places: Positions) -> list[Pro
     if given(mapping(block, "stow"), "oauth") and not given(block, "tls"):
         found.append(places.at_key((*loc, "stow", "oauth"), "a token must not cross the network in plaintext: use tls"))
     return found
+
+
+def _off_network(block: dict[str, Any], kind: str, loc: Loc, places: Positions) -> list[Problem]:
+    return [
+        places.at_key((*loc, key), f"a {kind} has no {key!r}: it is not on a network")
+        for key in ("tls", "unsafe_plaintext")
+        if given(block, key)
+    ]
 
 
 def _secured(block: dict[str, Any], loc: Loc, data: Any, places: Positions, verified: str) -> list[Problem]:

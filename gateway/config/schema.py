@@ -160,6 +160,28 @@ class StowListener(Block):
     limits: StowLimits = StowLimits()
 
 
+class ArchiveLimits(Block):
+    """What one archive, and one object, of a watched folder may cost."""
+
+    members: int = Field(100000, ge=1)
+    inflated: Size = 256 << 30  # bytes that come of one archive
+    ratio: int = Field(100, ge=2)  # of them to the archive's own, beyond the first 64 MiB
+    object_size: Size = (4 << 30) - 2
+
+
+class FolderListener(Block):
+    """A watched folder: DICOM files and archives that people and programs drop (docs/folders.md)."""
+
+    dir: FileRef
+    quiet: Duration = 5.0  # a file that has not changed for so long is complete
+    poll: Duration = Field(1.0, gt=0)  # between two looks
+    archives: bool = True  # ZIP, tar and tar.gz are opened
+    keep: Literal["processed", "remove"] = "processed"  # what becomes of a file once all of it is stored
+    accept: Literal["known", "any"] = "known"
+    extra_sop_classes: Words = ()
+    limits: ArchiveLimits = ArchiveLimits()
+
+
 class Caps(NamedTuple):
     """How many callers of a listener there may be."""
 
@@ -177,6 +199,7 @@ class Listener(Block):
     id: Identifier
     dimse: DimseListener | None = None
     stow: StowListener | None = None
+    folder: FolderListener | None = None
     tls: Tls | None = None
     unsafe_plaintext: str | None = None  # the reason
     on_bad_framing: Literal["refuse", "hold"] = "refuse"

@@ -1,0 +1,295 @@
+"""A watched folder as a source: files that people and programs drop, alone or in archives, get the promise of C-STORE.
+
+    scan    every file below the folder; one that has not changed for `quiet` seconds is complete
+    take    its bytes go to the spool and are committed like any object's; then it moves to `processed` or `failed`
+
+Rules of this file
+* A file leaves its place only after all of it is durable, or is known to be no object. A crash between makes it come
+  again, which the ledger takes for the duplicate it is.
+* A file that changes while it is read is read again later: what was written meanwhile is not half stored.
+* Nothing is followed: no link, no folder that turned into one; every name is opened beneath its folder's descriptor.
+* Names of files may name patients: they stand in no log line. `failed` holds each file beside `NAME.reason`.
+* Names that begin with a dot or end like a copy under way are passed over until they are renamed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import IO, NamedTuple
+from uuid import uuid4
+
+from gateway.audit.events import Party
+from gateway.config.schema import FolderListener, Listener
+from gateway.dimse.negotiation import AcceptancePolicy
+from gateway.errors import GatewayError, RefuseObject, StorageFailed
+from gateway.logs import fields
+from gateway.model import Origin
+from gateway.pipeline import Claim, accept
+from gateway.receive import archives
+from gateway.receive.parts import Part
+from gateway.rulebook import Ruleset
+from gateway.store.spool import Incoming, Spool
+from gateway.writer.client import WriterClient
+from gateway.writer.messages import Closed, Opened
+from transforms.dataset import part10
+
+log = logging.getLogger("inbox")
+
+PROCESSED, FAILED = "processed", "failed"  # beneath the folder; not looked into
+LOCK = ".dicom-gateway.lock"
+DEPTH = 32  # sub-folders
+UNDER_WAY = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".writing")
+DICOMDIR = "1.2.840.10008.1.3.10"  # an index of files, no object: what it lists comes by itself
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class _Look(NamedTuple):
+    """What a file looked like: while this stays, nobody writes to it."""
+
+    inode: int
+    size: int
+    changed: int
+
+    @staticmethod
+    def of(found: os.stat_result) -> _Look:
+        return _Look(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+class _Changed(Exception):
+    """Somebody still writes to it."""
+
+
+class Inbox:
+    """One folder listener."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        ruleset: Ruleset,
+        spool: Spool,
+        writer: WriterClient,
+        stopping: Callable[[], bool],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        assert listener.folder is not None
+        self._listener = listener
+        self._folder: FolderListener = listener.folder
+        self._policy = AcceptancePolicy(self._folder.accept, frozenset(self._folder.extra_sop_classes))
+        self._ruleset = ruleset
+        self._spool = spool
+        self._writer = writer
+        self._stopping = stopping
+        self._clock = clock
+        self._seen: dict[str, _Look] = {}  # by path beneath the folder, as of the last scan
+        self._origin: Origin | None = None  # of the scan under way, once it has stored something
+        self._ends: dict[str, int] = {}  # descriptors of `processed` and `failed`
+
+    def run(self, wait: Callable[[float], object]) -> None:
+        """Scan until told to stop; `wait` so many seconds between two scans. One process a folder: others wait."""
+        while not self._stopping():
+            try:
+                with self._locked() as ours:
+                    while ours and not self._stopping():
+                        self.scan()
+                        wait(self._folder.poll)
+            except GatewayError as error:
+                log.warning(fields("inbox-waits", listener=self._listener.id, reason=error.reason))
+            except OSError as error:
+                log.warning(fields("inbox-unavailable", listener=self._listener.id, error=error.strerror))
+            wait(self._folder.poll)
+
+    def scan(self) -> int:
+        """Look once; how many files were taken. Raises StorageFailed (they stay where they are), OSError."""
+        self._open_ends()
+        seen: dict[str, _Look] = {}
+        taken = 0
+        try:
+            for path, name, folder in self._files():
+                if self._stopping():
+                    break
+                with suppress(FileNotFoundError):  # somebody took it away again
+                    found = _Look.of(os.stat(name, dir_fd=folder, follow_symlinks=False))
+                    quiet = self._clock() - found.changed / 1e9
+                    if self._seen.get(path) == found and not 0 <= quiet < self._folder.quiet:
+                        taken += self._take(name, folder, found)
+                    else:
+                        seen[path] = found
+        finally:
+            self._seen = seen
+            if self._origin is not None:
+                self._writer.closed(Closed(self._origin.association, True))
+                self._origin = None
+        return taken
+
+    def _files(self) -> Iterator[tuple[str, str, int]]:
+        """Path, name and folder's descriptor of every regular file that may be complete."""
+        for root, folders, names, folder in os.fwalk(self._folder.dir, follow_symlinks=False):
+            below = os.path.relpath(root, self._folder.dir)
+            top = below == os.curdir
+            depth = 0 if top else below.count(os.sep) + 1
+            folders[:] = sorted(
+                each
+                for each in folders
+                if depth < DEPTH and not each.startswith(".") and not (top and each in (PROCESSED, FAILED))
+            )
+            for name in sorted(names):
+                if name.startswith(".") or name.lower().endswith(UNDER_WAY):
+                    continue
+                try:
+                    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                if stat.S_ISREG(found.st_mode):
+                    yield os.path.join(below, name), name, folder  # noqa: PTH118 - a key, not a path
+
+    def _take(self, name: str, folder: int, look: _Look) -> bool:
+        """One complete file. Whether it left its place. Raises StorageFailed."""
+        try:
+            with os.fdopen(os.open(name, _OPEN, dir_fd=folder), "rb", buffering=0) as file:
+                skipped = self._stored(file, look)
+        except _Changed:
+            return False
+        except RefuseObject as error:
+            self._move(name, folder, FAILED, error.reason)
+            return True
+        except OSError:
+            self._move(name, folder, FAILED, "file-unreadable")
+            return True
+        except StorageFailed:
+            raise
+        except Exception:
+            log.exception(fields("internal-error", listener=self._listener.id))
+            self._move(name, folder, FAILED, "internal-error")
+            return True
+        if self._folder.keep == "remove" and not skipped:
+            os.unlink(name, dir_fd=folder)
+        else:
+            self._move(name, folder, PROCESSED)
+        return True
+
+    def _stored(self, file: IO[bytes], look: _Look) -> int:
+        """Everything in one file; how many members of an archive were no objects. Raises RefuseObject, _Changed."""
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise RefuseObject("not-part10", 0)
+
+        def whole() -> None:
+            if _Look.of(os.fstat(file.fileno())) != look:
+                raise _Changed
+
+        kind = archives.kind_of(file.read(archives.HEAD)) if self._folder.archives else ""
+        file.seek(0)
+        if not kind:
+            whole()
+            self._object(iter(lambda: file.read(archives.CHUNK), b""), whole)
+            return 0
+        return self._archive(file, look, whole)
+
+    def _archive(self, file: IO[bytes], look: _Look, whole: Callable[[], None]) -> int:
+        stored = skipped = 0
+        first: RefuseObject | None = None
+        for member in archives.members(file, look.size, self._folder.limits):
+            try:
+                self._object(member, whole)
+                stored += 1
+            except RefuseObject as error:
+                if error.reason.startswith("archive-"):
+                    raise
+                if error.reason == "not-part10":
+                    skipped += 1
+                else:
+                    first = first or error
+        if first is not None:
+            raise first
+        if not stored:
+            raise RefuseObject("archive-empty", 0, "no DICOM file is in it")
+        return skipped
+
+    def _object(self, chunks: Iterable[bytes], whole: Callable[[], None]) -> None:
+        """One DICOM file, durable. `whole` raises where its source has changed meanwhile."""
+        part = Part(self._begin, self._policy, "", self._folder.limits.object_size)
+        try:
+            for chunk in chunks:
+                part.write(memoryview(chunk))
+            incoming, claim = part.whole()
+            whole()
+            assert self._origin is not None
+            here = self._listener
+            accept(
+                incoming,
+                claim,
+                self._origin,
+                self._ruleset,
+                self._writer,
+                here.on_bad_framing,
+                here.on_conflict,
+            )
+        except RefuseObject:
+            part.abort()
+            if part.claim is not None and part.claim.sop_class == DICOMDIR:
+                return
+            raise
+        except BaseException:
+            part.abort()
+            raise
+
+    def _begin(self, claim: Claim) -> Incoming:
+        self._writer.check()
+        if self._origin is None:
+            where = self._folder.dir.resolve().as_uri()
+            self._origin = Origin(self._listener.id, uuid4().hex, where)
+            opened = Opened(self._origin.association, "in", Party("", where), Party("", ""))
+            self._writer.opened(opened)
+        return self._spool.create(part10.meta(claim.sop_class, claim.sop_instance, claim.syntax))
+
+    def _open_ends(self) -> None:
+        """`processed` and `failed`, ours: made where they are missing, never followed."""
+        if self._ends:
+            return
+        top = os.open(self._folder.dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for end in (PROCESSED, FAILED):
+                with suppress(FileExistsError):
+                    os.mkdir(end, 0o700, dir_fd=top)
+                self._ends[end] = os.open(end, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
+        finally:
+            os.close(top)
+
+    def _move(self, name: str, folder: int, end: str, reason: str = "") -> None:
+        """To its end, under a name that nothing there has."""
+        fresh = f"{secrets.token_hex(4)}-{name}"[-200:]
+        os.rename(name, fresh, src_dir_fd=folder, dst_dir_fd=self._ends[end])
+        if reason:
+            log.warning(fields("file-failed", listener=self._listener.id, reason=reason))
+            note = os.open(f"{fresh}.reason", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=self._ends[end])
+            with os.fdopen(note, "w") as out:
+                out.write(f"{reason}\n")
+
+    def _locked(self) -> _Lock:
+        return _Lock(self._folder)
+
+
+class _Lock:
+    """One process watches a folder: the old generation lets go when it has drained."""
+
+    def __init__(self, folder: FolderListener) -> None:
+        self._path = folder.dir / LOCK
+        self._descriptor = -1
+
+    def __enter__(self) -> bool:
+        flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._descriptor = os.open(self._path, flags, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
