@@ -13,6 +13,8 @@ from gateway.web.multipart import BOUNDARY
 
 STORE_KINDS = (
     f'{media.RELATED}; type="{media.DICOM}"',
+    f'{media.RELATED}; type="{media.JSON}"',
+    f'{media.RELATED}; type="{media.XML}"',
     media.DICOM,
 )
 

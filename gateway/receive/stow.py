@@ -68,8 +68,8 @@ class Storing:
         assert here.listener.stow is not None
         self._here = here
         self._stow = here.listener.stow
-        self._policy = AcceptancePolicy(self._stow.accept, frozenset(self._stow.extra_sop_classes))
-        self._study = study
+        self.policy = AcceptancePolicy(self._stow.accept, frozenset(self._stow.extra_sop_classes))
+        self.study = study
         self.origin = Origin(here.listener.id, uuid4().hex, caller.address, subject=caller.subject)
         self._opened = False
         self._part: Part | None = None
@@ -81,7 +81,7 @@ class Storing:
     def head(self, headers: dict[str, str]) -> None:
         """A part begins."""
         self._failed = False
-        self._part = Part(self.begin, self._policy, self._study, self._stow.limits.object_size)
+        self._part = Part(self.begin, self.policy, self.study, self._stow.limits.object_size)
         try:
             self._expected = length_of(headers)
             kind = media.parse(headers.get("content-type", media.DICOM)).name

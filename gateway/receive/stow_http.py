@@ -31,6 +31,7 @@ from gateway.errors import RefusePeer, StorageFailed
 from gateway.logs import fields
 from gateway.receive.capabilities import capabilities
 from gateway.receive.stow import Caller, Here, Storing, alert
+from gateway.receive.stow_metadata import Metadata, MetadataRequest
 from gateway.web import media
 from gateway.web.answers import status_of, written
 from gateway.web.bearer import TokenRefused, Tokens
@@ -142,7 +143,10 @@ class StowServer:
             raise Refused(406, "not-acceptable")
         storing = Storing(self._here, caller, study)
         parser = self._parser(request, storing)
-        reason = await self._read(request, storing, parser)
+        try:
+            reason = await self._read(request, storing, parser)
+        finally:
+            parser.close()
         results = await self._run(lambda: storing.finish(understood=not reason))
         status = 413 if reason == "too-many-parts" else status_of(results, understood=not reason)
         if not results and reason:
@@ -177,17 +181,18 @@ class StowServer:
         if kind.name != media.RELATED:
             raise Refused(415, "content-type-not-supported")
         root = kind.parameters.get("type", "").lower()
-        if root not in (media.DICOM,):
-            raise Refused(415, "content-type-not-supported")
+        boundary, limits = kind.parameters.get("boundary", ""), self._limits
         try:
-            return Related(
-                kind.parameters.get("boundary", ""),
-                storing,
-                parts=self._limits.parts,
-                part_head=self._limits.part_head,
-            )
+            if root == media.DICOM:
+                return Related(boundary, storing, parts=limits.parts, part_head=limits.part_head)
+            if root in (media.JSON, media.XML):
+                metadata = Metadata(storing, root, self._here.spool.room(), limits.metadata)
+                return MetadataRequest(boundary, metadata, parts=limits.parts, part_head=limits.part_head)
         except BadMultipart as error:
             raise Refused(400, error.reason) from error
+        except StorageFailed as error:
+            raise Refused(503, error.reason, headers={"Retry-After": str(RETRY_AFTER)}) from error
+        raise Refused(415, "content-type-not-supported")
 
     async def _read(self, request: Request, storing: Storing, parser: Related | _Single) -> str:
         """The whole body into the parser; "" or the reason why it was not understood to its end."""
@@ -206,7 +211,7 @@ class StowServer:
             if writing is not None:
                 await writing
             await self._run(partial(_feed, parser, batch))
-            parser.end()
+            await self._run(parser.end)
         except BadMultipart as error:
             await body.linger()
             return error.reason
@@ -284,6 +289,9 @@ class _Single:
     def end(self) -> None:
         """It has come whole."""
         self._storing.ended()
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class _Body:

@@ -177,6 +177,42 @@ class Incoming:
             raise storage_failed(error) from error
 
 
+class Scratch:
+    """A nameless file of the spool's file system, written from its beginning to its end. Close it."""
+
+    __slots__ = ("_descriptor", "size")
+
+    def __init__(self, folder: Path) -> None:
+        """Raises OSError."""
+        self._descriptor, name = tempfile.mkstemp(dir=folder)
+        self.size = 0
+        os.unlink(name)  # noqa: PTH108 - as mkstemp gives it
+
+    def write(self, chunk: memoryview | bytes) -> None:
+        """More bytes. Raises StorageFailed."""
+        view = memoryview(chunk)
+        try:
+            while view:
+                written = os.write(self._descriptor, view)
+                self.size += written
+                view = view[written:]
+        except OSError as error:
+            raise storage_failed(error) from error
+
+    def pread(self, offset: int, length: int) -> bytes:
+        """Bytes that were written. Raises StorageFailed."""
+        try:
+            return os.pread(self._descriptor, length, offset)
+        except OSError as error:
+            raise storage_failed(error) from error
+
+    def close(self) -> None:
+        """Nothing of it stays. A second time does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
 class Spool:
     """The spool of one state directory. `reserve` bytes are kept free for ledger and audit trail."""
 
@@ -236,6 +272,14 @@ class Spool:
                 digest.update(chunk)
         if digest.hexdigest() != stored.sha256:
             raise HoldObject("spool-damaged", "the bytes on disk are not the bytes that were received")
+
+    def room(self) -> Scratch:
+        """A nameless file for what is put together from parts. Raises StorageFailed."""
+        self.check()
+        try:
+            return Scratch(self.folder / "incoming")
+        except OSError as error:
+            raise storage_failed(error) from error
 
     def scratch(self, data: Iterable[bytes]) -> FileSource:
         """Bytes that a step needs at hand, in a nameless file of the spool's file system. Raises HoldObject."""

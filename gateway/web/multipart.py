@@ -100,6 +100,9 @@ class Related:
         if not self.parts:
             raise BadMultipart("multipart-empty")
 
+    def close(self) -> None:
+        """Give back what it holds: nothing, here."""
+
     def _begin(self) -> None:
         self.parts += 1
         if self.parts > self._most_parts:
