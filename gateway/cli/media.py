@@ -98,7 +98,7 @@ def open_(
     """Decrypt, verify and compare with the DICOMDIR; the objects appear in --out when all of them are right."""
     with _told(), _progress() as progress:
         report = open_medium(medium, opener(cert, key, password_file, ca), out, salvage=salvage, progress=progress)
-    _tell_report(report, ca is not None)
+    _tell_report(report, key is not None or password_file is not None)
 
 
 @app.command()
@@ -112,7 +112,7 @@ def verify(
     """Do all that `open` does, and release nothing."""
     with _told(), _progress() as progress:
         report = open_medium(medium, opener(cert, key, password_file, ca), None, progress=progress)
-    _tell_report(report, ca is not None)
+    _tell_report(report, key is not None or password_file is not None)
 
 
 @app.command("list")
@@ -197,7 +197,7 @@ def _tell_made(made: Made, order: Order, out: Path) -> None:
         print(note, file=sys.stderr)
 
 
-def _tell_report(report: Report, asked: bool) -> None:
+def _tell_report(report: Report, keys: bool) -> None:
     kind = "secure " if report.secure else ""
     print(f"{kind}{report.kind}: {report.objects} objects, each read to its end and right")
     for verdict, count in sorted(report.signers.items(), key=str):
@@ -206,9 +206,9 @@ def _tell_report(report: Report, asked: bool) -> None:
         print(f"{count} files signed by {who}{trust}")
         for warning in verdict.warnings:
             print(f"  {warning}: allowed by PS3.15 D.1, and no longer good", file=sys.stderr)
-    if asked and any(not verdict.signer for verdict in report.signers):
-        print("not every file is signed", file=sys.stderr)
     notes = [report.directory] if report.directory else []
+    if keys and not report.signers:
+        notes.append("a key was given, and nothing on it is encrypted: anybody may have made it")
     if report.unlisted:
         notes.append(f"{report.unlisted} objects are not in the DICOMDIR")
     if report.repeated:

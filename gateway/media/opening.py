@@ -6,7 +6,8 @@ Rules of this file
 * What a DICOMDIR refers to must be there and be what it says: class, instance, transfer syntax. What it does not refer
   to and is a DICOM file all the same is taken too, and counted.
 * A File ID that leads out of the medium ends it: that is no mistake of a writer.
-* In a secure set every DICOM file must be a Secure DICOM File. No byte of one is released before all of it is verified.
+* In a secure set every DICOM file must be a Secure DICOM File, and who asks for signers gets no other: a plain file
+  slipped in, or a whole set that is plain by now, is refused. No byte is released before all of a file is verified.
 * Everything lies in a hidden folder until the last object is right; then it gets its name. `salvage` takes what can be
   had of a damaged medium, and tells what could not.
 """
@@ -32,10 +33,13 @@ from transforms.dataset import framing, part10, values
 from transforms.errors import TransformError
 from transforms.media import reading
 from transforms.media.dicomdir import SOP_CLASS, File
-from transforms.source import ByteSource, Copy, EditPlan, chunks
+from transforms.source import ByteSource, BytesSource, Copy, EditPlan, chunks
 
 Progress = Callable[[str, int, int], None]
 _TOLD: Final = 20
+_HEAD: Final = 132  # bytes that tell a DICOM file from a CMS message
+# What may be wrong with a DICOMDIR on a damaged medium, so that the files are still worth looking at
+_DAMAGED: Final = frozenset({"cms-damaged", "cms-truncated", "cms-malformed", "cms-digest", "media-unreadable"})
 
 
 class Verdict(NamedTuple):
@@ -48,6 +52,8 @@ class Verdict(NamedTuple):
 
 class Opener(Protocol):
     """Who can open Secure DICOM Files (PS3.15 D.1)."""
+
+    asks: bool  # for signers: then what nobody signed, or nobody encrypted, is refused
 
     def open(self, source: ByteSource, out: BinaryIO) -> Verdict:
         """Decrypt to `out` and verify to the end. Raises GatewayError; then `out` is not to be used."""
@@ -84,14 +90,14 @@ def open_medium(
     """
     if out is None:
         with tempfile.TemporaryDirectory() as scratch, mounted(place, Path(scratch)) as medium:
-            report = _Opening(medium, opener, Path(scratch), None, progress).run()
+            report = _Opening(medium, opener, Path(scratch), None, salvage, progress).run()
             _judged(report, salvage)
         return report
     with partial_beside(out) as partial:
         result = partial / "set"
         result.mkdir(0o700)
         with mounted(place, partial) as medium:
-            report = _Opening(medium, opener, partial, result, progress).run()
+            report = _Opening(medium, opener, partial, result, salvage, progress).run()
         _judged(report, salvage)
         synced(result)
         seal(partial, out)
@@ -112,12 +118,19 @@ class _Opening:
     """One medium on its way."""
 
     def __init__(
-        self, medium: Medium, opener: Opener | None, scratch: Path, out: Path | None, progress: Progress
+        self,
+        medium: Medium,
+        opener: Opener | None,
+        scratch: Path,
+        out: Path | None,
+        salvage: bool,
+        progress: Progress,
     ) -> None:
         self._medium = medium
         self._opener = opener
         self._scratch = scratch
         self._out = out
+        self._salvage = salvage
         self._progress = progress
         self._report = Report(medium.kind)
         self._seen: set[str] = set()
@@ -129,6 +142,8 @@ class _Opening:
             if listed.setdefault(folded(path), path) != path:
                 raise MediaError("media-path", "two names on the medium differ in case only")
         expected = self._directory(listed)
+        if not expected and not self._report.secure:
+            self._report.secure = any(is_secure(BytesSource(self._head(path))) for path in listed.values())
         listed.pop(("DICOMDIR",), None)
         in_all, done = len(listed), 0
         for key, file in expected.items():
@@ -151,9 +166,12 @@ class _Opening:
             self._report.directory = "there is no DICOMDIR: every file was looked at"
             return {}
         try:
-            with self._plain(path, directory=True) as source:
+            with self._plain(path) as (source, protected):
+                self._report.secure = protected
                 found = reading.read(source)
-        except TransformError as error:
+        except (TransformError, GatewayError) as error:
+            if isinstance(error, GatewayError) and not (self._salvage and error.reason in _DAMAGED):
+                raise
             self._report.directory = f"the DICOMDIR cannot be used ({error.reason}): every file was looked at"
             return {}
         expected: dict[Path_, File] = {}
@@ -166,16 +184,12 @@ class _Opening:
         return expected
 
     @contextmanager
-    def _plain(self, path: Path_, *, directory: bool = False) -> Iterator[ByteSource]:
-        """A file's DICOM file, decrypted where it is a secure one. Raises MediaError, TransformError, GatewayError."""
+    def _plain(self, path: Path_) -> Iterator[tuple[ByteSource, bool]]:
+        """A file's DICOM file, decrypted where it is a secure one, and whether it was. Raises GatewayError."""
         with self._medium.open(path) as source:
             if not is_secure(source):
-                if self._report.secure and source.pread(128, 4) == part10.PREFIX:
-                    raise MediaError("media-not-secure", "a DICOM file of a secure set is not encrypted")
-                yield source
+                yield source, False
                 return
-            if directory:
-                self._report.secure = True
             if self._opener is None:
                 raise MediaError("media-secure", "it is encrypted: give --cert and --key, or --password-file")
             with tempfile.TemporaryFile(dir=self._scratch) as file:
@@ -186,15 +200,23 @@ class _Opening:
                     raise from_os(error, "room to decrypt") from None
                 self._report.signers[verdict] += 1
                 with FileSource(os.dup(file.fileno()), 0, file.tell()) as plain:
-                    yield plain
+                    yield plain, True
+
+    def _head(self, path: Path_) -> bytes:
+        """Its first bytes. Raises MediaError."""
+        return next(self._medium.stream(path), b"")[:_HEAD]
 
     def _take(self, path: Path_, file: File | None, *, listed: bool = True) -> None:
         """One file. `file`: what the DICOMDIR says of it; without, it may be no DICOM file at all."""
         try:
-            with self._plain(path) as source:
+            with self._plain(path) as (source, protected):
                 if file is None and not _is_dicom(source):
                     self._report.other += 1
                     return
+                if not protected and self._report.secure:
+                    raise MediaError("media-not-secure", "a DICOM file of a secure set is not encrypted")
+                if not protected and self._opener is not None and self._opener.asks:
+                    raise MediaError("media-unsigned", "nobody signed it, and signers of a named CA are asked for")
                 self._object(source, file)
                 self._report.unlisted += not listed
         except (TransformError, GatewayError) as error:
@@ -238,7 +260,7 @@ class _Opening:
 
 def is_secure(source: ByteSource) -> bool:
     """Whether a file seems to be a CMS message in DER or BER: a SEQUENCE, and no DICOM file."""
-    head = source.pread(0, 132)
+    head = source.pread(0, _HEAD)
     return head[:1] == b"\x30" and head[1:2] > b"\x7f" and head[128:] != part10.PREFIX
 
 

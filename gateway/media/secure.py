@@ -58,6 +58,7 @@ class CmsOpener:
     def __init__(self, by: Sequence[Reader], trust: Sequence[x509.Certificate] | None) -> None:
         self._by = tuple(by)
         self._trust = trust
+        self.asks = trust is not None
 
     def open(self, source: ByteSource, out: BinaryIO) -> Verdict:
         """Raises NotOpened, NotSigned; MediaError (media-unsigned) where a CA was named and nobody signed."""
@@ -107,6 +108,8 @@ def opener(cert: Path | None, key: Path | None, password_file: Path | None, ca: 
     if password_file is not None:
         by.append(password_of(password_file))
     if not by:
+        if ca is not None:
+            raise MediaError("media-keys", "--ca judges who signed secure media: give the key that opens them")
         return None
     return CmsOpener(by, None if ca is None else read_anchors(ca))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -87,11 +88,17 @@ def test_without_an_authority_the_signer_is_told_as_unverified(site: Site, signe
 
 @pytest.mark.parametrize(
     ("who", "ca", "reason"),
-    [("stranger", "ca", "cms-not-for-us"), ("reader", "other", "cms-untrusted"), (None, "ca", "media-secure")],
+    [
+        ("stranger", "ca", "cms-not-for-us"),
+        ("reader", "other", "cms-untrusted"),
+        (None, "", "media-secure"),
+        (None, "ca", "media-keys"),
+    ],
 )
 def test_others_get_nothing(site: Site, signed: Path, tmp_path: Path, who: str | None, ca: str, reason: str) -> None:
     keys = site.who(who) if who else []
-    done = site.run("open", *keys, "--ca", site.folder / f"{ca}.pem", "--out", tmp_path / "back", signed)
+    trust = ["--ca", site.folder / f"{ca}.pem"] if ca else []
+    done = site.run("open", *keys, *trust, "--out", tmp_path / "back", signed)
     assert done.exit_code == 2 and reason in done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -114,8 +121,6 @@ def test_who_names_an_authority_wants_signatures(site: Site, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("at", [40, 400, -300, -1])
 def test_a_flipped_byte_releases_nothing(site: Site, signed: Path, tmp_path: Path, at: int) -> None:
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(signed, copy)
     (path,) = copy.rglob("S0000001/I0000001")
@@ -128,13 +133,51 @@ def test_a_flipped_byte_releases_nothing(site: Site, signed: Path, tmp_path: Pat
 
 
 def test_a_plain_object_slipped_into_a_secure_set_is_told(site: Site, signed: Path, tmp_path: Path) -> None:
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(signed, copy)
     study.write(study.mr(1), copy / "EXTRA")
     done = site.run("open", *site.who("reader"), "--out", tmp_path / "back", copy)
     assert done.exit_code == 2 and "media-not-secure" in done.stderr
+
+
+@pytest.mark.parametrize("preamble", [True, False])
+@pytest.mark.parametrize("directory", [True, False])
+def test_no_plain_object_gets_in_however_it_is_disguised(
+    site: Site, signed: Path, tmp_path: Path, preamble: bool, directory: bool
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(signed, copy)
+    study.write(study.ct(7, 1, 16), copy / "EXTRA")
+    if not preamble:
+        (copy / "EXTRA").write_bytes((copy / "EXTRA").read_bytes()[132:])
+    if not directory:
+        (copy / "DICOMDIR").unlink()
+    for more in ((), ("--salvage",)):
+        done = site.run("open", *site.who("reader"), "--out", tmp_path / "back", *more, copy)
+        assert done.exit_code == (3 if more else 2) and "media-not-secure" in done.stderr
+        assert not (tmp_path / "back" / f"{study.ct(7, 1, 16).SOPInstanceUID}.dcm").exists()
+
+
+def test_a_set_that_is_plain_by_now_is_not_what_was_signed(site: Site, tmp_path: Path) -> None:
+    assert site.create(tmp_path / "plain", profile="STD-GEN-CD").exit_code == 0
+    done = site.run("verify", *site.who("reader"), "--ca", site.pki.ca_file, tmp_path / "plain")
+    assert done.exit_code == 2 and "media-unsigned" in done.stderr
+    done = site.run("verify", *site.who("reader"), tmp_path / "plain")
+    assert done.exit_code == 3 and "nothing on it is encrypted" in done.stderr
+    done = site.run("verify", "--ca", site.pki.ca_file, tmp_path / "plain")
+    assert done.exit_code == 2 and "give the key" in done.stderr
+
+
+def test_a_damaged_directory_of_a_secure_set_can_be_salvaged(site: Site, signed: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(signed, copy)
+    path = copy / "DICOMDIR"
+    path.write_bytes(path.read_bytes()[:-20])
+    done = site.run("open", *site.who("reader"), "--out", tmp_path / "back", copy)
+    assert done.exit_code == 2 and "cms-" in done.stderr and not (tmp_path / "back").exists()
+    done = site.run("open", *site.who("reader"), "--salvage", "--out", tmp_path / "back", copy)
+    assert done.exit_code == 3 and "every file was looked at" in done.stderr
+    assert len(list((tmp_path / "back").iterdir())) == 4
 
 
 @pytest.mark.parametrize(
