@@ -18,6 +18,7 @@ from gateway.app.control import Frame, Word
 from gateway.app.start import Start, run
 from gateway.logs import fields
 from gateway.receive.folder import Inbox
+from gateway.receive.media import MediaInbox
 from gateway.rulebook import compile_ruleset
 from gateway.store.spool import Spool
 from gateway.writer.client import WriterClient
@@ -39,9 +40,14 @@ def serve(start: Start) -> None:
     spool = Spool(state / "spool", reserve=start.config.state.reserve)
     threads = []
     for listener in start.config.listeners:
+        inbox: Inbox | MediaInbox
         if listener.folder is not None:
             inbox = Inbox(listener, ruleset, spool, writer, stop.is_set)
-            threads.append(threading.Thread(target=inbox.run, args=(stop.wait,), name=listener.id, daemon=True))
+        elif listener.media is not None:
+            inbox = MediaInbox(listener, ruleset, spool, writer, stop.is_set)
+        else:
+            continue
+        threads.append(threading.Thread(target=inbox.run, args=(stop.wait,), name=listener.id, daemon=True))
     for thread in threads:
         thread.start()
     control.send(start.control, Frame(Word.READY))

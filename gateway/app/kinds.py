@@ -17,12 +17,12 @@ class Kind(StrEnum):
 
     WORKER = "worker"  # associations in, deliveries out
     WEB = "web"  # HTTP in
-    INBOX = "inbox"  # folders that are watched
+    INBOX = "inbox"  # folders that are watched, for objects and for media
 
 
 def kind_of(listener: Listener) -> Kind:
     """Who serves it."""
-    if listener.folder is not None:
+    if listener.folder is not None or listener.media is not None:
         return Kind.INBOX
     return Kind.WEB if listener.stow is not None else Kind.WORKER
 
@@ -32,6 +32,6 @@ def wanted(config: Config) -> dict[Kind, int]:
     found = {Kind.WORKER: config.workers.count}
     if any(each.stow for each in config.listeners):
         found[Kind.WEB] = config.workers.count
-    if any(each.folder for each in config.listeners):
+    if any(each.folder or each.media for each in config.listeners):
         found[Kind.INBOX] = 1  # one process a folder: two would race for its files
     return found

@@ -14,7 +14,7 @@ import typer
 from gateway.config.document import Positions
 from gateway.config.load import examine, rules_hash
 from gateway.config.problems import Loc, Problem, ordered
-from gateway.config.schema import Config, KeyPair, MediaDestination, Route, Tls
+from gateway.config.schema import Config, KeyPair, MediaDestination, MediaListener, Route, Tls
 from gateway.config.secrets import resolve
 from gateway.decide.check import problems as rule_problems
 from gateway.errors import GatewayError
@@ -79,6 +79,8 @@ def outside(config: Config) -> list[Problem]:
     for number, listener in enumerate(config.listeners):
         if listener.tls:
             found += _tls(config, listener.tls, ("listeners", number, "tls"), server=True)
+        if listener.media:
+            found += _media(listener.media, ("listeners", number, "media"), places)
     for name, destination in config.destinations.items():
         if destination.tls:
             found += _tls(config, destination.tls, ("destinations", name, "tls"), server=False)
@@ -122,11 +124,15 @@ def _tls(config: Config, block: Tls, loc: Loc, *, server: bool) -> list[Problem]
     return found
 
 
-def _media(block: MediaDestination, loc: Loc, places: Positions) -> list[Problem]:
+def _media(block: MediaDestination | MediaListener, loc: Loc, places: Positions) -> list[Problem]:
     from gateway.deliver.media import ordered  # what reads and writes CMS
+    from gateway.receive.media import readers
 
     try:
-        ordered(block)
+        if isinstance(block, MediaListener):
+            readers(block)
+        else:
+            ordered(block)
     except GatewayError as error:
         return [places.at_value(loc, str(error))]
     return []
@@ -142,6 +148,8 @@ def _folders(config: Config) -> list[Problem]:
     for number, listener in enumerate(config.listeners):
         if listener.folder:
             wanted["listeners", number, "folder", "dir"] = listener.folder.dir
+        if listener.media:
+            wanted["listeners", number, "media", "dir"] = listener.media.dir
     if config.manifest:
         wanted["manifest", "dir"] = config.manifest.dir
     found = []

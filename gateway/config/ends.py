@@ -17,7 +17,7 @@ from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
 
 DESTINATION_KINDS = tuple(kinds.DESTINATIONS)
-LISTENER_KINDS = ("dimse", "stow", "folder")
+LISTENER_KINDS = ("dimse", "stow", "folder", "media")
 SECURED = ("dimse", "stow", "mllp")  # kinds that speak over a network
 
 
@@ -60,6 +60,7 @@ def _listeners(data: Any, places: Positions) -> list[Problem]:
                 found.append(places.at_value((*loc, kind, "port"), f"listener {other!r} has port {port} already"))
         if kind not in SECURED:
             found += _off_network(block, kind, loc, places)
+            found += media.listener_problems(inner, (*loc, kind), places) if kind == "media" else []
             continue
         found += _secured(block, loc, data, places, "client certificates")
         if "check_host" in mapping(block, "tls"):

@@ -1,4 +1,4 @@
-"""Cross references of a `media:` destination: its application profile, and who can open what is made.
+"""Cross references of `media:` destinations and listeners: application profiles, and who can open what is made.
 
 The certificates it names are read by `check` (gateway/media/secure.py), not here.
 """
@@ -43,3 +43,11 @@ def problems(block: dict[str, Any], loc: Loc, places: Positions) -> list[Problem
     if label is not None and not _LABEL.fullmatch(label):
         found.append(places.at_value((*loc, "label"), "a label has 1 to 16 of A-Z, 0-9 and _"))
     return found
+
+
+def listener_problems(block: dict[str, Any], loc: Loc, places: Positions) -> list[Problem]:
+    """Every problem of a listener's block."""
+    if given(block, "trust") and not given(block, "identity") and not given(block, "password"):
+        message = "`trust` judges who signed secure media: give the `identity` or `password` that opens them"
+        return [places.at_key((*loc, "trust"), message)]
+    return []

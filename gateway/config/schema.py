@@ -182,6 +182,20 @@ class FolderListener(Block):
     limits: ArchiveLimits = ArchiveLimits()
 
 
+class MediaListener(Block):
+    """A folder into which media are put: ISO images, ZIP archives, File-sets; opened and verified (docs/media.md)."""
+
+    dir: FileRef
+    quiet: Duration = 10.0  # a medium that has not changed for so long is complete
+    poll: Duration = Field(2.0, gt=0)  # between two looks
+    identity: KeyPair | None = None  # who they are encrypted for
+    password: SecretRef | None = None
+    trust: FileRef | None = None  # PEM of the anchors of signers; then only what they sign is taken
+    accept: Literal["known", "any"] = "known"
+    extra_sop_classes: Words = ()
+    object_size: Size = (4 << 30) - 2
+
+
 class Caps(NamedTuple):
     """How many callers of a listener there may be."""
 
@@ -200,6 +214,7 @@ class Listener(Block):
     dimse: DimseListener | None = None
     stow: StowListener | None = None
     folder: FolderListener | None = None
+    media: MediaListener | None = None
     tls: Tls | None = None
     unsafe_plaintext: str | None = None  # the reason
     on_bad_framing: Literal["refuse", "hold"] = "refuse"

@@ -22,6 +22,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, NamedTuple
 from uuid import uuid4
 
@@ -271,15 +272,15 @@ class Inbox:
             with os.fdopen(note, "w") as out:
                 out.write(f"{reason}\n")
 
-    def _locked(self) -> _Lock:
-        return _Lock(self._folder)
+    def _locked(self) -> Lock:
+        return Lock(self._folder.dir)
 
 
-class _Lock:
+class Lock:
     """One process watches a folder: the old generation lets go when it has drained."""
 
-    def __init__(self, folder: FolderListener) -> None:
-        self._path = folder.dir / LOCK
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LOCK
         self._descriptor = -1
 
     def __enter__(self) -> bool:

@@ -1,11 +1,12 @@
-"""A serving gateway's media: a complete study leaves de-identified on one secure set, and its reader opens it."""
+"""A serving gateway's media: a complete study leaves on a secure set, and a secure set feeds the routes."""
 
 from __future__ import annotations
 
 from pydicom import dcmread
 
-from tests.system.harness import RULES, Gateway, Site
+from tests.system.harness import RULES, Gateway, Sink, Site, wait_for
 from tests.system.senders import Sender, ct
+from tests.unit.media.objects import files
 from tests.unit.security.pki import Pki
 
 DESTINATION = """  discs:
@@ -47,3 +48,36 @@ def test_a_study_leaves_on_a_secure_set(site: Site, gateways) -> None:
     assert gateway.stop() == 0
     assert gateway.command("audit", "verify").returncode == 0
     assert b"discs" in gateway.command("audit", "show").stdout
+
+
+IN = """  - id: discs
+    media:
+      dir: ./discs-in
+      quiet: 300ms
+      poll: 100ms
+      identity: {certificate: pki/reader.pem, key: pki/reader.key}
+      trust: pki/ca.pem
+destinations:
+"""
+
+
+def test_a_secure_medium_that_is_put_into_a_folder_feeds_the_routes(site: Site, sinks, gateways) -> None:
+    (site.folder / "pki").mkdir()
+    pki = Pki(site.folder / "pki")
+    pki.issue("reader", pki.ca, kind="rsa2048", eku=(), usage=("key_encipherment",))
+    pki.issue("signer", pki.ca, kind="rsa2048", eku=("email",), usage=("digital_signature",))
+    sink: Sink = sinks(site)
+    text = RULES.format(port=sink.port, sink_security="tls: {trust: file:certs/ca.pem}", steps="")
+    site.write(text.replace("destinations:\n", IN, 1).replace("{SOPInstanceUID: {exists: true}}", "{listener: discs}"))
+    (site.folder / "discs-in").mkdir()
+    files(site.folder / "in", 3)
+    gateway: Gateway = gateways(site).start()
+    keys = ("--recipient", "pki/reader.pem", "--signer", "pki/signer.pem", "--signer-key", "pki/signer.key")
+    made = gateway.command("media", "create", "--profile", "STD-GEN-SEC-CD", *keys, "--out", "made.iso", "in")
+    assert made.returncode == 0, made.stderr
+    (site.folder / "made.iso").rename(site.folder / "discs-in" / "Mustermann.iso")
+    wait_for(lambda: len(sink.received) == 5)
+    assert len(list((site.folder / "discs-in" / "processed").iterdir())) == 1
+    assert {row["state"] for row in gateway.settled()} == {"delivered"}
+    assert gateway.stop() == 0
+    assert b"Mustermann" not in gateway.log.read_bytes()

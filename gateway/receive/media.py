@@ -1,0 +1,209 @@
+"""Media as a source: ISO images, ZIP archives and File-sets that are put into a folder feed the routes.
+
+    scan   each thing in the folder that has not changed for `quiet` seconds is complete
+    take   gateway/media opens it: decrypted, verified, compared with its DICOMDIR, all of it, into the state directory;
+           then each object gets the promise of C-STORE; then the medium moves to `processed` or `failed`
+
+Rules of this file
+* Nothing of a medium is stored before all of it is right: what is incomplete or not signed as asked moves to `failed`
+  with its reason, and a person decides (`media open --salvage`).
+* A medium leaves its place only after all its objects are durable. A crash between makes it come again, which the
+  ledger takes for the duplicates they are.
+* Names of media may name patients: they stand in no log line.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from cryptography import x509
+
+from gateway.audit.events import Party
+from gateway.config.schema import Listener, MediaListener
+from gateway.config.secrets import resolve
+from gateway.dimse.negotiation import AcceptancePolicy
+from gateway.errors import GatewayError, RefuseObject, StorageFailed
+from gateway.folders import made
+from gateway.logs import fields
+from gateway.media.opening import open_medium
+from gateway.media.secure import CmsOpener
+from gateway.model import Origin
+from gateway.pipeline import Claim, accept
+from gateway.receive.folder import FAILED, PROCESSED, Lock
+from gateway.receive.parts import Part
+from gateway.rulebook import Ruleset
+from gateway.security.cms.envelopes import Reader
+from gateway.security.cms.keys import read_holder
+from gateway.security.cms.passwords import Password
+from gateway.security.signers import read_anchors
+from gateway.store.spool import Incoming, Spool
+from gateway.writer.client import WriterClient
+from gateway.writer.messages import Closed, Opened
+from transforms.dataset import part10
+from transforms.errors import TransformError
+
+log = logging.getLogger("inbox")
+
+_CHUNK: Final = 1 << 20
+_WAITS: Final = frozenset({"media-disk-full", "media-keys", "key-unusable", "certificate-unreadable"})  # ours to mend
+
+
+class MediaInbox:
+    """One media listener. `run` in a thread of its own; one process a folder, others wait."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        ruleset: Ruleset,
+        spool: Spool,
+        writer: WriterClient,
+        stopping: Callable[[], bool],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        assert listener.media is not None
+        self._listener = listener
+        self._media: MediaListener = listener.media
+        self._policy = AcceptancePolicy(self._media.accept, frozenset(self._media.extra_sop_classes))
+        self._ruleset = ruleset
+        self._spool = spool
+        self._writer = writer
+        self._stopping = stopping
+        self._clock = clock
+        self._seen: dict[str, tuple[int, int, float]] = {}  # by name, as of the last scan
+
+    def run(self, wait: Callable[[float], object]) -> None:
+        """Scan until told to stop; `wait` so many seconds between two scans."""
+        while not self._stopping():
+            try:
+                with Lock(self._media.dir) as ours:
+                    while ours and not self._stopping():
+                        self.scan()
+                        wait(self._media.poll)
+            except (GatewayError, OSError) as error:
+                reason = error.reason if isinstance(error, GatewayError) else "media-unavailable"
+                log.warning(fields("inbox-waits", listener=self._listener.id, reason=reason))
+            wait(self._media.poll)
+
+    def scan(self) -> int:
+        """Look once; how many media were taken. Raises GatewayError (they stay where they are), OSError."""
+        for end in (PROCESSED, FAILED):
+            made(self._media.dir / end)
+        seen: dict[str, tuple[int, int, float]] = {}
+        taken = 0
+        for place in sorted(self._media.dir.iterdir()):
+            if self._stopping() or place.name.startswith(".") or place.name in (PROCESSED, FAILED):
+                continue
+            if place.is_symlink() or not (place.is_dir() or place.is_file()):
+                continue  # never followed, never opened
+            look = _look(place)
+            if self._seen.get(place.name) == look and self._clock() - look[2] >= self._media.quiet:
+                self._take(place)
+                taken += 1
+            else:
+                seen[place.name] = look
+        self._seen = seen
+        return taken
+
+    def _take(self, place: Path) -> None:
+        """One complete medium. Raises GatewayError where it must come again."""
+        opened = self._spool.folder.parent / "media" / f"in-{secrets.token_hex(8)}"
+        made(opened.parent)
+        try:
+            report = open_medium(place, self._opener(), opened)
+            objects = self._stored(opened)
+        except StorageFailed:
+            raise
+        except (GatewayError, TransformError) as error:
+            if error.reason in _WAITS:
+                raise
+            self._move(place, FAILED, str(error))
+            log.warning(fields("medium-failed", listener=self._listener.id, reason=error.reason))
+            return
+        finally:
+            shutil.rmtree(opened, ignore_errors=True)
+        told = {"objects": objects, "unlisted": report.unlisted, "scanned": bool(report.directory)}
+        log.info(fields("medium-taken", listener=self._listener.id, kind=report.kind, secure=report.secure, **told))
+        self._move(place, PROCESSED)
+
+    def _opener(self) -> CmsOpener | None:
+        """Its keys, read when they are needed: renewed ones count at once. Raises GatewayError."""
+        by, trust = readers(self._media)
+        return CmsOpener(by, trust) if by else None
+
+    def _stored(self, folder: Path) -> int:
+        """Every object durable; how many. Raises RefuseObject where one was not taken, after the others."""
+        where = self._media.dir.resolve().as_uri()
+        origin = Origin(self._listener.id, uuid4().hex, where)
+        self._writer.check()
+        self._writer.opened(Opened(origin.association, "in", Party("", where), Party("", "")))
+        stored, first = 0, None
+        try:
+            for path in sorted(folder.iterdir()):
+                try:
+                    self._object(path, origin)
+                    stored += 1
+                except RefuseObject as error:
+                    first = first or error
+        finally:
+            self._writer.closed(Closed(origin.association, first is None))
+        if first is not None:
+            raise first
+        return stored
+
+    def _object(self, path: Path, origin: Origin) -> None:
+        """One DICOM file, durable. Raises RefuseObject, StorageFailed."""
+        part = Part(self._begin, self._policy, "", self._media.object_size)
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    part.write(memoryview(chunk))
+            incoming, claim = part.whole()
+            here = self._listener
+            accept(incoming, claim, origin, self._ruleset, self._writer, here.on_bad_framing, here.on_conflict)
+        except BaseException:
+            part.abort()
+            raise
+
+    def _begin(self, claim: Claim) -> Incoming:
+        self._writer.check()
+        return self._spool.create(part10.meta(claim.sop_class, claim.sop_instance, claim.syntax))
+
+    def _move(self, place: Path, end: str, why: str = "") -> None:
+        """To its end, under a name that nothing there has."""
+        fresh = self._media.dir / end / f"{secrets.token_hex(4)}-{place.name}"[-200:]
+        place.rename(fresh)
+        if why:
+            note = os.open(f"{fresh}.reason", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(note, "w") as out:
+                out.write(f"{why}\n")
+
+
+def readers(media: MediaListener) -> tuple[list[Reader], list[x509.Certificate] | None]:
+    """Who can open them, and whose signers are believed. Raises GatewayError."""
+    by: list[Reader] = []
+    if media.identity is not None:
+        by.append(read_holder(media.identity.key, media.identity.certificate))
+    if media.password is not None:
+        by.append(Password(resolve(media.password)))
+    return by, None if media.trust is None else read_anchors(media.trust)
+
+
+def _look(place: Path) -> tuple[int, int, float]:
+    """What a medium looks like: files, bytes, last change; while this stays nobody writes to it."""
+    count, size, latest = 0, 0, place.lstat().st_mtime
+    paths = [place] if place.is_file() else place.rglob("*")
+    for path in paths:
+        found = path.lstat()
+        count += 1
+        size += found.st_size if stat.S_ISREG(found.st_mode) else 0
+        latest = max(latest, found.st_mtime, found.st_ctime)
+    return count, size, latest
