@@ -159,11 +159,10 @@ class MediaSession:
         answers, taken = {}, []
         judged = Judged(self._order.profile)
         overhead = self._order.protection.overhead if self._order.protection else Overhead()
-        capacity = self._order.capacity or self._order.profile.medium.capacity
         for number, each in enumerate(staged, 1):
             try:
                 if surveyed := judged.add(FileMember(each.path, number)):
-                    allotted([surveyed], capacity, overhead, self._order.profile.medium.udf)
+                    allotted([surveyed], self._order.capacity, overhead, self._order.profile.medium)
                 taken.append(each)
             except (MediaError, TransformError) as error:
                 answers[each.delivery] = Answer(Result.HELD, None, error.reason)

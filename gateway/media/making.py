@@ -62,7 +62,6 @@ class Made:
     repeated: int = 0  # inputs that were the same object twice
     renamed: int = 0  # objects whose patient's name differs from the directory's
     supplied: Counter[str] = field(default_factory=Counter)  # keys that the directory has and the object has not
-    instances: tuple[str, ...] = ()  # SOP Instance UIDs, as on the medium
 
 
 def make(members: Sequence[Member], order: Order, out: Path, progress: Progress = lambda *_: None) -> Made:
@@ -71,13 +70,15 @@ def make(members: Sequence[Member], order: Order, out: Path, progress: Progress 
     surveyed = survey(members, order.profile, lambda done: progress("check", done, len(members)))
     overhead = order.protection.overhead if order.protection else Overhead()
     capacity = order.capacity or order.profile.medium.capacity
-    volumes = allotted(surveyed.members, capacity, overhead, order.profile.medium.udf)
+    volumes = allotted(surveyed.members, order.capacity, overhead, order.profile.medium)
     if len(volumes) > 1 and _packed(order) and out.suffix.lower() in (".iso", ".zip"):
         hint = f"give --format {order.format} and a folder as --out"
         raise MediaError("media-too-large", f"{len(volumes)} volumes are needed: {hint}")
     _room(out.parent, total(surveyed.members, overhead) * (2 if _packed(order) else 1))
     with partial_beside(out) as partial:
         made = _written(volumes, order, partial, progress, capacity)
+        if sum(volume.tree.count for volume in made) + surveyed.repeated != len(members):
+            raise MediaError("media-not-reconciled", "there are not as many objects on it as were asked for")
         seal(partial, out, single=out.suffix.lower() in (".iso", ".zip") and _packed(order))
     return Made(
         len(volumes),
@@ -86,7 +87,6 @@ def make(members: Sequence[Member], order: Order, out: Path, progress: Progress 
         surveyed.repeated,
         sum(volume.tree.renamed for volume in made),
         sum((volume.tree.supplied for volume in made), Counter()),
-        tuple(each.described.sop_instance for each in surveyed.members),
     )
 
 

@@ -74,20 +74,25 @@ def seal(partial: Path, out: Path, *, single: bool = False) -> None:
     """Give `partial/set` its name, or with `single` the one file in it. Raises MediaError where the name is taken."""
     result = partial / "set"
     try:
+        _sync(result)
         if single:
             (only,) = result.iterdir()
             _linked(only, out)
         else:
             result.rename(out)
-        descriptor = os.open(out.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(out.parent)
     except FileExistsError:
         raise MediaError("media-output-exists", f"{out}: exists already; nothing is overwritten") from None
     except OSError as error:
         raise from_os(error, str(out)) from None
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _linked(file: Path, out: Path) -> None:

@@ -98,7 +98,7 @@ def look(member: Member, profile: ApplicationProfile) -> Surveyed:
             raise MediaError("media-profile", problem)
         head = part10.meta(described.sop_class, described.sop_instance, opened.syntax)
         size = len(head) + opened.source.size
-    if size > min(profile.medium.longest_file or LARGEST_FILE, LARGEST_FILE):
+    if size > LARGEST_FILE:
         raise MediaError("media-too-large", f"a file of {size} bytes cannot be on this medium")
     return Surveyed(member, described, opened.syntax, size)
 

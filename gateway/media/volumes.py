@@ -13,6 +13,7 @@ from typing import Final
 
 from gateway.media.errors import MediaError
 from gateway.media.survey import Surveyed
+from profiles.media import Medium
 
 SECTOR: Final = 2048
 _FIXED: Final = 1 << 20  # bytes of a volume's own structures, README and index page
@@ -25,15 +26,20 @@ class Overhead:
     """What each file grows by when it is protected; nothing for a plain set."""
 
     fixed: int = 0
-    per_mille: int = 0
 
 
-def allotted(members: Sequence[Surveyed], capacity: int, overhead: Overhead, udf: bool = False) -> list[list[Surveyed]]:
-    """The members of each volume; all in one where `capacity` is 0. Raises MediaError (media-too-large)."""
+def allotted(members: Sequence[Surveyed], capacity: int, overhead: Overhead, medium: Medium) -> list[list[Surveyed]]:
+    """The members of each volume; all in one where nothing says how much one holds. `capacity` 0: the medium's own.
+
+    Raises MediaError (media-too-large) where a member fits on none, or is longer than a file may be there.
+    """
+    capacity = capacity or medium.capacity
     volumes: list[list[Surveyed]] = [[]]
     room = capacity - _FIXED
     for each in members:
-        needed = _needed(each, overhead, udf)
+        if medium.longest_file and grown(each, overhead) > medium.longest_file:
+            raise MediaError("media-too-large", f"{each.member.label}: its file would be too long for {medium.name}")
+        needed = _needed(each, overhead, medium.udf)
         if capacity and needed > capacity - _FIXED:
             raise MediaError("media-too-large", f"{each.member.label} alone is more than a medium of {capacity} bytes")
         if capacity and needed > room:
@@ -49,8 +55,12 @@ def total(members: Sequence[Surveyed], overhead: Overhead) -> int:
     return _FIXED + sum(_needed(each, overhead, False) for each in members)
 
 
+def grown(each: Surveyed, overhead: Overhead) -> int:
+    """Bytes of a member's file on the medium, reckoned high."""
+    return each.size + overhead.fixed
+
+
 def _needed(each: Surveyed, overhead: Overhead, udf: bool) -> int:
-    size = each.size + overhead.fixed + each.size * overhead.per_mille // 1000
-    sectors = -(-size // SECTOR) + (1 if udf else 0)  # a UDF file entry has a sector of its own
+    sectors = -(-grown(each, overhead) // SECTOR) + (1 if udf else 0)  # a UDF file entry has a sector of its own
     records = sum(_RECORD + sum(map(len, level.keys.values())) for level in each.described.levels)
     return sectors * SECTOR + _DIRECTORY + records

@@ -22,6 +22,8 @@ from gateway.media.making import Made, Order, make
 from gateway.media.medium import mounted
 from gateway.media.members import FileMember, found
 from gateway.media.opening import open_medium
+from gateway.media.survey import survey
+from gateway.media.volumes import Overhead, allotted
 from profiles.media import load
 from tests.unit.media.objects import files
 
@@ -237,6 +239,21 @@ def test_a_packer_that_loses_a_file_is_found_out(tmp_path: Path, monkeypatch: py
     everything = packing.staged
     monkeypatch.setattr(packing, "staged", lambda folder: list(everything(folder))[:-2])
     assert refused(tmp_path, ORDERS[kind]) == "media-not-reconciled"
+
+
+def test_an_object_that_gets_lost_on_the_way_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = making.allotted
+    monkeypatch.setattr(making, "allotted", lambda *of: [everything(*of)[0][:-1]])
+    assert refused(tmp_path, ORDERS["folder"]) == "media-not-reconciled"
+
+
+def test_a_file_that_its_envelope_makes_too_long_is_refused_before(tmp_path: Path) -> None:
+    profile = load("STD-GEN-USB-J2K")
+    (member,) = survey(found(files(tmp_path / "in", 1)[:1]), profile, lambda _: None).members
+    medium = replace(profile.medium, longest_file=member.size + 10)
+    assert allotted([member], 0, Overhead(), medium) == [[member]]
+    with pytest.raises(MediaError, match="too long for USB"):
+        allotted([member], 0, Overhead(4096), medium)
 
 
 def test_a_directory_that_does_not_fit_its_files_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
