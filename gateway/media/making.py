@@ -121,7 +121,7 @@ def _written(
     def seen(size: int) -> None:
         nonlocal done
         done += size
-        progress("write", done, in_all)
+        progress("write", min(done, in_all), in_all)  # an envelope makes files longer
 
     made = []
     for number, members in enumerate(volumes, 1):
@@ -169,10 +169,10 @@ def reconcile(medium: Medium, volume: Volume, progress: Progress = lambda *_: No
         digest = hashlib.sha256()
         for chunk in medium.stream(path):
             digest.update(chunk)
+            done += len(chunk)
+            progress("verify", min(done, in_all), in_all)
         if size != expected.size or digest.hexdigest() != expected.sha256:
             raise MediaError("media-not-reconciled", "a file is not what was written")
-        done += size
-        progress("verify", done, in_all)
     if missing:
         raise MediaError("media-not-reconciled", f"{len(missing)} files that were written are missing")
 

@@ -142,11 +142,11 @@ class _Opening:
             if listed.setdefault(folded(path), path) != path:
                 raise MediaError("media-path", "two names on the medium differ in case only")
         expected = self._directory(listed)
-        if not expected and not self._report.secure:
+        if expected is None and not self._report.secure:
             self._report.secure = any(is_secure(BytesSource(self._head(path))) for path in listed.values())
         listed.pop(("DICOMDIR",), None)
         in_all, done = len(listed), 0
-        for key, file in expected.items():
+        for key, file in (expected or {}).items():
             if (path := listed.pop(key, ())) == ():
                 self._problem("a file that the DICOMDIR refers to is missing", key)
             else:
@@ -154,17 +154,17 @@ class _Opening:
             done += 1
             self._progress("open", done, in_all)
         for path in listed.values():
-            self._take(path, None, listed=not expected)
+            self._take(path, None, listed=expected is None)
             done += 1
             self._progress("open", done, in_all)
         return self._report
 
-    def _directory(self, listed: dict[Path_, Path_]) -> dict[Path_, File]:
-        """What the DICOMDIR refers to; nothing where it cannot be used, and the report says why."""
+    def _directory(self, listed: dict[Path_, Path_]) -> dict[Path_, File] | None:
+        """What the DICOMDIR refers to; None where it cannot be used, and the report says why."""
         path = listed.get(("DICOMDIR",))
         if path is None:
             self._report.directory = "there is no DICOMDIR: every file was looked at"
-            return {}
+            return None
         try:
             with self._plain(path) as (source, protected):
                 self._report.secure = protected
@@ -173,14 +173,14 @@ class _Opening:
             if isinstance(error, GatewayError) and not (self._salvage and error.reason in _DAMAGED):
                 raise
             self._report.directory = f"the DICOMDIR cannot be used ({error.reason}): every file was looked at"
-            return {}
+            return None
         expected: dict[Path_, File] = {}
         for file in found.files:
             if not reading.safe(file.file_id):
                 raise MediaError("media-path", "a Referenced File ID of the DICOMDIR leads out of the medium")
             if expected.setdefault(folded(file.file_id), file) is not file:
                 self._report.directory = "the DICOMDIR refers to a file twice: every file was looked at"
-                return {}
+                return None
         return expected
 
     @contextmanager

@@ -30,6 +30,7 @@ from transforms.media.tree import Tree
 from transforms.source import ByteSource, BytesSource, Copy, EditPlan, Literal, chunks
 
 DICOMDIR: Final = "DICOMDIR"
+Seen = Callable[[int], None]  # so many bytes more
 
 
 class Protection(Protocol):
@@ -75,14 +76,13 @@ def stage(
     profile: ApplicationProfile,
     protection: Protection | None,
     place: Place,
-    seen: Callable[[int], None],
+    seen: Seen,
 ) -> Volume:
-    """Write one volume into an empty folder; not durable yet. `seen` is told each object's bytes. Raises MediaError."""
+    """Write one volume into an empty folder; not durable yet. `seen`: so many bytes more. Raises MediaError."""
     volume = Volume()
     for member in members:
         file_id = volume.tree.add(member.described, member.syntax)
-        _object(folder, file_id, member, profile, protection, volume)
-        seen(member.size)
+        _object(folder, file_id, member, profile, protection, volume, seen)
     roots = volume.tree.roots
     directory = b"".join(dicomdir.written(roots, place.file_set_uid, place.file_set_id))
     _refers(directory, set(volume.files))
@@ -101,6 +101,7 @@ def _object(
     profile: ApplicationProfile,
     protection: Protection | None,
     volume: Volume,
+    seen: Seen,
 ) -> None:
     with written_form(member.member) as opened:
         head = part10.meta(member.described.sop_class, member.described.sop_instance, opened.syntax)
@@ -108,7 +109,7 @@ def _object(
         if (now, opened.syntax, len(head) + opened.source.size) != (member.described, member.syntax, member.size):
             raise MediaError("media-input-changed", f"{member.member.label} is not what it was when it was checked")
         whole = EditPlan(opened.source, [Literal(head), Copy(0, opened.source.size)])
-        _write(folder, file_id, whole, protection, volume)
+        _write(folder, file_id, whole, protection, volume, seen)
 
 
 def _refers(directory: bytes, files: set[tuple[str, ...]]) -> None:
@@ -124,6 +125,7 @@ def _write(
     data: ByteSource,
     protection: Protection | None,
     volume: Volume,
+    seen: Seen = lambda _: None,
 ) -> None:
     """One file of the volume."""
     path = folder.joinpath(*parts)
@@ -131,7 +133,7 @@ def _write(
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            out = Hashing(file)
+            out = Hashing(file, seen)
             if protection is None:
                 for chunk in chunks(data):
                     out.write(chunk)
@@ -145,8 +147,9 @@ def _write(
 class Hashing:
     """A file that is written, and hashed on the way."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, seen: Seen = lambda _: None) -> None:
         self._file = file
+        self._seen = seen
         self.digest = hashlib.sha256()
         self.size = 0
 
@@ -154,6 +157,7 @@ class Hashing:
         """Write all of it."""
         self.digest.update(data)
         self.size += len(data)
+        self._seen(len(data))
         return self._file.write(data)
 
 

@@ -130,8 +130,10 @@ class MediaInbox:
             return
         finally:
             shutil.rmtree(opened, ignore_errors=True)
-        told = {"objects": objects, "unlisted": report.unlisted, "scanned": bool(report.directory)}
-        log.info(fields("medium-taken", listener=self._listener.id, kind=report.kind, secure=report.secure, **told))
+        log.info(fields("medium-taken", listener=self._listener.id, kind=report.kind, instances=objects))
+        if report.directory or report.unlisted:
+            reason = "media-directory" if report.directory else "media-unlisted"
+            log.warning(fields("medium-odd", listener=self._listener.id, reason=reason))
         self._move(place, PROCESSED)
 
     def _opener(self) -> CmsOpener | None:

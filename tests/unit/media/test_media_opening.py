@@ -25,6 +25,7 @@ from gateway.media.opening import Report, open_medium
 from profiles.media import load
 from tests.unit.media.objects import files
 from transforms.errors import TransformError
+from transforms.media import dicomdir
 
 FIRST = Path("DICOM") / "ST000001" / "S0000001" / "I0000001"
 
@@ -54,7 +55,7 @@ def refused(disc: Path) -> MediaError:
     return caught.value
 
 
-def dicomdir(disc: Path, before: bytes, after: bytes) -> None:
+def changed(disc: Path, before: bytes, after: bytes) -> None:
     path = disc / "DICOMDIR"
     raw = path.read_bytes()
     assert before in raw and len(before) == len(after)
@@ -104,6 +105,12 @@ def test_a_broken_directory_means_every_file_is_looked_at_and_that_is_said(disc:
     assert "every file was looked at" in report.directory
 
 
+def test_an_empty_directory_is_believed_and_what_it_leaves_out_is_told(disc: Path) -> None:
+    (disc / "DICOMDIR").write_bytes(b"".join(dicomdir.written([], "2.25.1")))
+    report = opened(disc)
+    assert (report.objects, report.unlisted, report.directory) == (5, 5, "")
+
+
 def test_names_in_lower_case_with_versions_are_found(disc: Path) -> None:
     """As some systems show an ISO 9660 disc."""
     mounted_ = disc.parent / "mounted"
@@ -120,14 +127,14 @@ def test_names_in_lower_case_with_versions_are_found(disc: Path) -> None:
 @pytest.mark.parametrize("into", [b"..\\..\\etc\\passwd\\AAAAAAAAAAAAAAA", b"/etc\\passwd\\AAAAAAAA\\AAAAAAAAAAA"])
 def test_a_file_id_that_leads_out_ends_it(disc: Path, into: bytes) -> None:
     name = b"DICOM\\ST000001\\S0000001\\I0000001"
-    dicomdir(disc, name, into[: len(name)])
+    changed(disc, name, into[: len(name)])
     assert refused(disc).reason == "media-path"
     with pytest.raises(MediaError):
         open_medium(disc, None, disc.parent / "back", salvage=True)
 
 
 def test_a_file_listed_twice_is_no_directory(disc: Path) -> None:
-    dicomdir(disc, b"S0000001\\I0000002", b"S0000001\\I0000001")
+    changed(disc, b"S0000001\\I0000002", b"S0000001\\I0000001")
     assert "twice" in opened(disc).directory
 
 

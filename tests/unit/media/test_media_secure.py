@@ -140,6 +140,16 @@ def test_a_plain_object_slipped_into_a_secure_set_is_told(site: Site, signed: Pa
     assert done.exit_code == 2 and "media-not-secure" in done.stderr
 
 
+@pytest.mark.parametrize("kept", [0, 1, 30, 700, -1])
+def test_a_truncated_file_releases_nothing(site: Site, signed: Path, tmp_path: Path, kept: int) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(signed, copy)
+    (path,) = copy.rglob("S0000001/I0000001")
+    path.write_bytes(path.read_bytes()[:kept])
+    done = site.run("open", *site.who("reader"), "--out", tmp_path / "back", copy)
+    assert done.exit_code == 2 and list(tmp_path.iterdir()) == [copy]
+
+
 @pytest.mark.parametrize("preamble", [True, False])
 @pytest.mark.parametrize("directory", [True, False])
 def test_no_plain_object_gets_in_however_it_is_disguised(
