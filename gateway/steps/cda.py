@@ -16,6 +16,7 @@ from gateway.steps.contract import Around, Passing
 from gateway.steps.deidentify import little_endian
 from transforms.cda.from_sr import VERSION, Cda, convert
 from transforms.cda.options import Options
+from transforms.cda.plan import is_addendum
 from transforms.cda.readable import readings
 from transforms.source import ByteSource, BytesSource, chunks
 from transforms.sr.model import Document
@@ -55,6 +56,6 @@ def _converted(document: Document, options: Options, source: ByteSource, name: s
         digest.update(chunk)
     key = (name, document.sop_instance, digest.hexdigest())
     before = [each.reference.sop_instance for each in document.general.predecessors]
-    cda = convert(document, options, around.ruleset.lineages.of(*key, before))
+    cda = convert(document, options, around.ruleset.lineages.of(*key, before, addendum=is_addendum(document)))
     around.ruleset.lineages.made(*key, cda.instance_identifier)
     return cda

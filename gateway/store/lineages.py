@@ -44,16 +44,25 @@ class Lineages:
     def __init__(self, path: Path) -> None:
         self._file = SharedFile(path, _TABLES)
 
-    def of(self, block: str, sop_instance: str, digest: str, predecessors: Sequence[str] = ()) -> Lineage:
+    def of(
+        self, block: str, sop_instance: str, digest: str, predecessors: Sequence[str] = (), *, addendum: bool = False
+    ) -> Lineage:
         """Where this conversion stands among the versions of its document; the same answer each time.
 
-        `predecessors`: SOP Instance UIDs of SRs that this one replaces. Raises WaitObject.
+        `predecessors`: SOP Instance UIDs of SRs that this one replaces. An `addendum` is no version of theirs: it is
+        the first of a set of its own, and knows what it is an addendum to. Raises WaitObject.
         """
         with self._opened() as run:
             run.execute("BEGIN IMMEDIATE")
             try:
                 found = run.execute(_SAME, (block, sop_instance, digest)).fetchone()
-                lineage = Lineage(*found) if found else self._next(run, block, sop_instance, predecessors)
+                if found:
+                    set_id, version, before = found
+                    lineage = Lineage(set_id, version, before, addendum and version == 1 and before != "")
+                else:
+                    lineage = self._next(run, block, sop_instance, predecessors)
+                    if addendum and lineage.replaces and not run.execute(_BEFORE, (block, sop_instance)).fetchone():
+                        lineage = Lineage(set_of(sop_instance), 1, lineage.replaces, appends=True)
                 if not found:
                     row = (block, sop_instance, digest, lineage.set_id, lineage.version, lineage.replaces)
                     run.execute(_PUT, row)

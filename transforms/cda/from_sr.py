@@ -72,7 +72,7 @@ def convert(
     lineage = lineage or Lineage(identity.set_of(document.sop_instance), 1)
     planned = plan(document)
     making = Making(document, options, pictures)
-    header.first(making)
+    header.first(making, lineage)
     first = making.take()
     header.rest(making, lineage, planned.headed)
     sections.body(making, planned)

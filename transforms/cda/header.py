@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from profiles.cda.modalities import MODALITY_OF
 from profiles.cda.templates import (
+    ADDENDUM_REPORT,
     CDA_TYPE,
     GENERAL_HEADER,
     IMAGING_HEADER,
@@ -28,12 +29,13 @@ from transforms.sr.values import Code, Coded
 DEFAULT_TYPE = Code("18748-4", "LN", "Diagnostic imaging study")  # 7.1: LOINC Imaging Document Codes
 
 
-def first(making: Making) -> None:
+def first(making: Making, lineage: Lineage) -> None:
     """What stands before the document's id."""
     writer = making.writer
     writer.leaf("realmCode", {"code": making.options.realm})
     writer.leaf("typeId", {"root": CDA_TYPE[0], "extension": CDA_TYPE[1]})
-    for root in (IMAGING_REPORT, GENERAL_HEADER, IMAGING_HEADER, PARENT_DOCUMENT):
+    kind = ADDENDUM_REPORT if lineage.appends else IMAGING_REPORT
+    for root in (kind, GENERAL_HEADER, IMAGING_HEADER, PARENT_DOCUMENT):
         writer.leaf("templateId", {"root": root})
 
 
@@ -375,14 +377,16 @@ def procedure(making: Making, headed: tuple[Item, ...], name: str, *, also_heade
 
 
 def _related(making: Making, lineage: Lineage) -> None:
-    """RPLC where the version before is known; XFRM of the SR always."""
+    """RPLC where the version before is known, APND where this is an addendum to it (7.2); XFRM of the SR always."""
     writer = making.writer
     if lineage.replaces:
         root, _, extension = lineage.replaces.partition("^")
-        with writer.element("relatedDocument", {"typeCode": "RPLC"}), writer.element("parentDocument"):
+        kind = "APND" if lineage.appends else "RPLC"
+        with writer.element("relatedDocument", {"typeCode": kind}), writer.element("parentDocument"):
             writer.leaf("id", {"root": root} | ({"extension": extension} if extension else {}))
-            writer.leaf("setId", {"root": lineage.set_id})
-            writer.leaf("versionNumber", {"value": str(lineage.version - 1)})
+            if not lineage.appends:
+                writer.leaf("setId", {"root": lineage.set_id})
+                writer.leaf("versionNumber", {"value": str(lineage.version - 1)})
     with writer.element("relatedDocument", {"typeCode": "XFRM"}), writer.element("parentDocument"):
         making.uid("id", making.document.sop_instance, "SOPInstanceUID")
 

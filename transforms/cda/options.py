@@ -71,6 +71,7 @@ class Lineage:
     set_id: str  # OID, setId/@root
     version: int
     replaces: str = ""  # document id of the version before, "root" or "root^extension"; "": none is known
+    appends: bool = False  # `replaces` is what an addendum report is an addendum to, not a version before it
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class Plan:
 
 
 def plan(document: Document) -> Plan:
-    """The plan of a document. Imaging Procedure Description and Impression are always there (7.1)."""
+    """The plan of a document. Imaging Procedure Description and Impression are there in every Imaging Report (7.1)."""
     sections: dict[str, Section] = {}
     addenda: list[Section] = []
     headed = list(_observer(document))
@@ -83,12 +83,19 @@ def plan(document: Document) -> Plan:
     if any(each.reason or each.reason_codes for each in document.general.requests):
         _get(sections, "indications")
     _get(sections, "catalog")
-    _get(sections, "impression")
+    if not is_addendum(document):
+        _get(sections, "impression")
     for key in ("clinical", "procedure", "impression"):
         if key in sections:
             sections[key].sections.sort(key=lambda section: _ORDER[section.key])  # labelled ones are last
     body = [sections[key] for key in TOP if key in sections]
     return Plan((*body, *addenda), tuple(headed))
+
+
+def is_addendum(document: Document) -> bool:
+    """Whether an SR says nothing but addenda to the one it replaces: an Imaging Addendum Report (7.2)."""
+    keys = [_section_of(item) for item in document.root.children if item.relationship == "CONTAINS"]
+    return bool(document.general.predecessors) and bool(keys) and set(keys) == {"addendum"}
 
 
 def _home(document: Document) -> str:

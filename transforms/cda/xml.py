@@ -17,9 +17,10 @@ from typing import Final, TypeAlias
 
 Attributes: TypeAlias = Mapping[str, str]
 
-_ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_IN_TEXT: Final = re.compile("[<>&\r]")
-_IN_VALUE: Final = re.compile('[<>&"\t\n\r]')
+_LEGAL: Final = "\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff"
+_ILLEGAL: Final = re.compile(f"[^{_LEGAL}]")
+_IN_TEXT: Final = re.compile(f"[<>&\r]|[^{_LEGAL}]")
+_IN_VALUE: Final = re.compile(f'[<>&"\t\n\r]|[^{_LEGAL}]')
 _AS: Final = {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 _PIECES: Final = 512  # strings kept before they become bytes
 NOTHING: Final[Attributes] = {}
@@ -76,14 +77,20 @@ class Writer:
         self._pieces.clear()
 
     def _attributes(self, attributes: Attributes) -> str:
-        return "".join([f' {name}="{self._escaped(value, _IN_VALUE)}"' for name, value in attributes.items()])
+        special = _IN_VALUE.search
+        return "".join(
+            [
+                f' {name}="{self._escaped(value, _IN_VALUE) if special(value) else value}"'
+                for name, value in attributes.items()
+            ]
+        )
 
     def _escaped(self, text: str, special: re.Pattern[str]) -> str:
-        if _ILLEGAL.search(text):
-            text, count = _ILLEGAL.subn("\ufffd", text)
-            self.replaced += count
-        return special.sub(_entity, text) if special.search(text) else text
+        if not special.search(text):
+            return text
+        self.replaced += len(_ILLEGAL.findall(text))
+        return special.sub(_entity, text)
 
 
 def _entity(found: re.Match[str]) -> str:
-    return _AS[found[0]]
+    return _AS.get(found[0], "\ufffd")

@@ -23,7 +23,7 @@ from transforms.dataset.syntax import EXPLICIT_LE
 from transforms.source import BytesSource
 from transforms.sr.header import Evidence
 from transforms.sr.model import Document
-from transforms.sr.values import SopReference
+from transforms.sr.values import Code, SopReference, Text
 from transforms.sr.write import write
 
 RULES = """
@@ -122,6 +122,27 @@ def test_changed_content_under_the_same_uid_is_the_next_version(site: Site) -> N
     assert second[0] != first[0]
     assert second[1] == first[1]
     assert second[2] == "2"
+
+
+def test_an_addendum_is_a_document_of_its_own(site: Site) -> None:
+    """7.2: where an SR says nothing but addenda, and what it is an addendum to is known."""
+    first = worked.document()
+    text = replace(first.root.children[6].children[0], value=Text("One more thing."))
+    addendum = replace(first.root.children[6], name=Code("55107-7", "LN", "Addendum"), children=(text,))
+    second = _replacing(replace(first, root=replace(first.root, children=(addendum,))), first, "1.2.3.2")
+    third = _replacing(second, second, "1.2.3.3")
+    alone = parsed(site.cda("ehr", replace(second, sop_instance="1.2.3.9")))
+    assert not found(alone, "//c:relatedDocument[@typeCode='APND']")  # nothing is known of what was before
+    one_id, one_set, _ = _version(site.cda("ehr", first))
+    root = parsed(site.cda("ehr", second))
+    assert one(root, "/c:ClinicalDocument/c:templateId[1]/@root") == "1.2.840.10008.9.24"
+    assert one(root, "//c:relatedDocument[@typeCode='APND']/c:parentDocument/c:id/@root") == one_id
+    assert one(root, "/c:ClinicalDocument/c:setId/@root") != one_set
+    assert one(root, "/c:ClinicalDocument/c:versionNumber/@value") == "1"
+    assert not found(root, "//c:relatedDocument[@typeCode='RPLC']")
+    assert site.cda("ehr", second) == site.cda("ehr", second)
+    again = parsed(site.cda("ehr", third))
+    assert one(again, "/c:ClinicalDocument/c:setId/@root") not in (one_set, "")
 
 
 def test_what_was_never_made_is_not_replaced(tmp_path: Path) -> None:
