@@ -36,6 +36,7 @@ from gateway.writer.client import WriterClient
 from gateway.writer.messages import Committed
 from transforms.dataset import convert, framing, syntax, values
 from transforms.errors import BadFraming, TransformError
+from transforms.references import referenced
 from transforms.source import ByteSource
 
 FRESH = 60.0  # seconds; what has lain longer is read whole and compared before it leaves (spool rot)
@@ -78,6 +79,7 @@ def accept(
 
     Raises RefuseObject (nothing is stored) or StorageFailed (nothing may be promised).
     """
+    refers: frozenset[str] = frozenset()
     incoming.flush()
     source = incoming.source()
     identity = Identity(claim.sop_class, claim.sop_instance)
@@ -85,6 +87,7 @@ def accept(
         index = framing.check(source, claim.syntax)
         identity = _identified(claim, values.identity(source, index))
         decision = _decided(ruleset, ObjectFacts(origin, source, index))
+        refers = referenced(source, index) if decision.group else frozenset()
     except BadFraming as error:
         if on_bad_framing == "refuse":
             raise RefuseObject(error.reason, 0xC000, f"data set does not frame: {error.reason}") from error
@@ -96,7 +99,7 @@ def accept(
             _learnt(ruleset.egress, identity, source, claim.syntax)
     decision = changed(decision, on_conflict=on_conflict)
     stored = incoming.seal()
-    return writer.received(Instance(identity, origin, stored, claim.syntax, time.time(), decision))
+    return writer.received(Instance(identity, origin, stored, claim.syntax, time.time(), decision), refers)
 
 
 def _identified(claim: Claim, found: dict[str, str]) -> Identity:

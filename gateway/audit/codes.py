@@ -30,6 +30,7 @@ OBJECT_RELEASED = Code("RELEASED", OWN, "Object Released")
 OBJECT_DROPPED = Code("DROPPED", OWN, "Object Dropped")
 OBJECT_DISCARDED = Code("DISCARDED", OWN, "Object Discarded")
 MANIFEST_MADE = Code("MANIFEST", OWN, "Manifest Made")
+ROWS_FORGOTTEN = Code("FORGOTTEN", OWN, "Ledger Rows Forgotten")
 
 # CID 401 Audit Event Type Code, CID 403 Security Alert Type Code
 APPLICATION_START = Code("110120", "DCM", "Application Start")
@@ -46,6 +47,7 @@ DESTINATION_MEDIA = Code("110154", "DCM", "Destination Media")
 STUDY_INSTANCE_UID = Code("110180", "DCM", "Study Instance UID")
 NODE_ID = Code("110182", "DCM", "Node ID")
 PATIENT_NUMBER = Code("2", "RFC-3881", "Patient Number")
+LEDGER = Code("LEDGER", OWN, "Ledger")
 RULES_HASH = Code("RULES", OWN, "SHA-256 of the rules")
 
 # CID 405 Media Type Code

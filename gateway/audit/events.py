@@ -122,6 +122,13 @@ class ManifestMade(Event, frozen=True, kw_only=True):
     user: str
 
 
+class RowsForgotten(Event, frozen=True, kw_only=True):
+    """The ledger has forgotten instances that were at their end, by `state.keep`."""
+
+    instances: int
+    before: float  # seconds since the epoch: the last change of each is older
+
+
 AnyEvent = (
     ApplicationStarted
     | ApplicationStopped
@@ -134,4 +141,5 @@ AnyEvent = (
     | ObjectDropped
     | ObjectDiscarded
     | ManifestMade
+    | RowsForgotten
 )

@@ -215,6 +215,14 @@ def _manifest(event: events.ManifestMade, source: AuditSource) -> _Message:
     return _Message(codes.MANIFEST_MADE, "C", participants, objects=(study,))
 
 
+def _forgotten(event: events.RowsForgotten, source: AuditSource) -> _Message:
+    """No event of A.5.3: the gateway forgets what it did; what it did stands in the trail."""
+    before = datetime.fromtimestamp(event.before, UTC).isoformat(timespec="seconds")
+    details = (("Instances", str(event.instances)), ("Before", before))
+    ledger = _Object("ledger", codes.LEDGER, "2", "3", details=details)
+    return _Message(codes.ROWS_FORGOTTEN, "D", (_us(source, (), codes.APPLICATION, requestor=True),), objects=(ledger,))
+
+
 BUILDERS: dict[type, Callable[[Any, AuditSource], _Message]] = {
     events.ApplicationStarted: _started,
     events.ApplicationStopped: _stopped,
@@ -227,6 +235,7 @@ BUILDERS: dict[type, Callable[[Any, AuditSource], _Message]] = {
     events.ObjectDropped: _own(codes.OBJECT_DROPPED, "D", SUCCESS),
     events.ObjectDiscarded: _own(codes.OBJECT_DISCARDED, "D", SUCCESS),
     events.ManifestMade: _manifest,
+    events.RowsForgotten: _forgotten,
 }
 
 

@@ -64,6 +64,8 @@ def check(
 def summary(route: Route) -> str:
     """One route on one line."""
     steps = "".join(f", {told(step)}" for step in route.steps)
+    steps += f", when the {route.group.by} is complete" if route.group else ""
+    steps += f", committed {route.commit}" if route.commit else ""
     if route.otherwise:
         return f"route {route.id}: what no other takes -> {route.otherwise} ({route.reason or 'no-route'})"
     if route.deliver:

@@ -15,16 +15,19 @@ from gateway.cli import pages
 from gateway.cli.common import fail, loaded
 from gateway.cli.explain_elements import as_json as elements_json
 from gateway.cli.explain_elements import as_table
+from gateway.cli.status import when
 from gateway.config.load import rules_hash
+from gateway.config.schema import State
 from gateway.decide.explain import explain as explain_routes
 from gateway.decide.facts import ObjectFacts
 from gateway.egress import Egress
 from gateway.errors import GatewayError
-from gateway.model import Identity, Origin
+from gateway.model import Decision, Identity, Origin
 from gateway.rulebook import compile_ruleset
 from gateway.steps.contract import Around, Passing
 from gateway.steps.table import run
 from gateway.steps.table import told as words
+from gateway.store.reading import read_only, told_of
 from transforms.dataset import framing, part10
 from transforms.deidentify.engine import Deidentified
 from transforms.errors import TransformError
@@ -68,8 +71,9 @@ def explain(
         except GatewayError as error:
             steps.append((words(step), None, str(error)))
             break  # nothing comes to the next one
+    waiting = _waiting(config.state, told.decision)
     document = {
-        "routes": told.as_json(),
+        "routes": told.as_json() | {"waiting": waiting},
         "steps": [_plain(*each, values=values) for each in steps],
     }
     if html is not None:
@@ -83,12 +87,26 @@ def explain(
         return
     console = Console()
     console.print(told.as_text(), markup=False, highlight=False)
+    for line in waiting:
+        console.print(line, markup=False, highlight=False)
     for name, done, held in steps:
         if isinstance(done, Deidentified):
             console.print(f"{name}:", markup=False)
             console.print(as_table(done, values=values))
         else:
             console.print(f"{name}: {f'held, {held}' if held else done or 'done'}", markup=False, highlight=False)
+
+
+def _waiting(state: State, decision: Decision) -> list[str]:
+    """What the groups of the object's study or series wait for now, where the gateway's ledger is there to say so."""
+    if decision.group is None:
+        return []
+    try:
+        with read_only(state) as ledger:
+            groups = [each for each in ledger.groups(decision.group.uid) if each.route == decision.route]
+    except GatewayError:
+        return []
+    return [f"now: {told_of(each)}, waits ({each.reason}) {when(each.until)}" for each in groups]
 
 
 def _plain(name: str, done: Deidentified | str | None, held: str, *, values: bool) -> dict[str, Any]:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 from msgspec.structs import replace
 
 from gateway.cli.common import DEFAULT_CONFIG, ConfigOption, columns, fail, loaded
+from gateway.config.schema import State
 from gateway.errors import GatewayError
 from gateway.media.progress import progress
 from gateway.model import DeliveryState
-from gateway.store.reading import StatusRow, read_only
+from gateway.store.reading import GroupTold, StatusRow, read_only, told_of
 
 
 def status(
@@ -25,12 +27,18 @@ def status(
         bool, typer.Option("--all", help="Also what is delivered, dropped or discarded, not only what is open.")
     ] = False,
     limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 1000,
+    groups: Annotated[
+        bool, typer.Option("--groups", help="Studies and series that are delivered when complete, instead.")
+    ] = False,
 ) -> None:
     """Show what the gateway has: per instance and destination its state, reason, attempts and next try.
 
     Works while the gateway serves and while it does not. UIDs are shown, patients are not.
     """
     settings = loaded(config)
+    if groups:
+        _groups(settings.state, limit, as_json=as_json)
+        return
     try:
         with read_only(settings.state) as ledger:
             counts = ledger.counts()
@@ -49,6 +57,28 @@ def status(
             ("instance", "destination", "state", "reason", "attempts", "next try", "route", "SOP Instance UID"),
             map(_line, rows),
         )
+
+
+def _groups(state: State, limit: int, *, as_json: bool) -> None:
+    """Open and closed groups, the newest first."""
+    try:
+        with read_only(state) as ledger:
+            found = ledger.all_groups(limit)
+    except GatewayError as error:
+        fail(f"{error.reason}: {error.detail}")
+    if as_json:
+        json.dump([structs.asdict(each) for each in found], sys.stdout, indent=2)
+        print()
+    elif not found:
+        print("no group")
+    else:
+        head = ("group", "route", "has", "state", "until", "never came", "UID")
+        columns(head, map(_group, found))
+
+
+def _group(told: GroupTold) -> tuple[str, ...]:
+    state = f"open: {told.reason}" if told.until is not None else f"closed: {told.reason}"
+    return (str(told.group), told.route, told_of(told), state, when(told.until), str(len(told.missing)), told.uid)
 
 
 _HEAD = ("instance", "destination", "state", "reason", "attempts", "next try", "route", "SOP Instance UID")
@@ -77,13 +107,14 @@ def _line(row: StatusRow) -> tuple[str, ...]:
         row.state,
         f"{row.reason}: {row.detail}" if row.detail else row.reason or "-",
         str(row.attempts),
-        _when(row.next_try),
+        when(row.next_try),
         row.route or "-",
         row.sop_instance,
     )
 
 
-def _when(moment: float | None) -> str:
+def when(moment: float | None) -> str:
+    """Until when, from now."""
     if moment is None:
         return "-"
     left = moment - time.time()

@@ -46,6 +46,7 @@ class State(Block):
 
     dir: FileRef
     ledger: str = "sqlite"  # or a postgresql:// URL
+    keep: Duration | None = Field(None, ge=3600)  # rows of what is done are forgotten after it; None: never
     reserve: Size = 64 << 20  # bytes kept free for the ledger and the audit trail; below it: 0xA700
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import msgspec
+
 from gateway.config.schema import Step
 from gateway.decide.facts import Facts, Remembered, Values
 from gateway.decide.routes import CompiledRoute, Rules, ask_routes, decide
 from gateway.decide.tree import All, AnyOf, Leaf, Node, Not, Truth
-from gateway.model import Decision, Verdict
+from gateway.model import Decision, Grouping, Verdict
 
 WORDS = {
     Truth.TRUE: "true",
@@ -67,6 +69,10 @@ class Explanation:
         head += f", reason {told.reason}" if told.reason else ""
         head += f" ({told.detail})" if told.detail else ""
         rows = [head]
+        if told.group:
+            rows.append(_waits(told.group))
+        if told.commit:
+            rows.append(f"a sender that asks is committed to: {told.commit}")
         for route in self.routes:
             rows.append(f"{route.id} (line {route.line}): {route.answer}")
             rows += [_row(line) for line in route.lines]
@@ -81,6 +87,8 @@ class Explanation:
             "reason": self.decision.reason,
             "detail": self.decision.detail,
             "destinations": list(self.decision.destinations),
+            "group": msgspec.structs.asdict(self.decision.group) if self.decision.group else None,
+            "commit": self.decision.commit,
             "routes": [
                 {
                     "id": each.id,
@@ -91,6 +99,13 @@ class Explanation:
                 for each in self.routes
             ],
         }
+
+
+def _waits(group: Grouping) -> str:
+    """What the deliveries wait for (docs/groups.md)."""
+    announced = f", {group.expected} instances are announced" if group.expected else ""
+    times = f"nothing came for {group.quiet:g} s and nobody sends it, at most {group.max_wait:g} s"
+    return f"delivered when its {group.by} is complete: {times}{announced}"
 
 
 def explain(rules: Rules, facts: Facts, *, values: bool = False) -> Explanation:

@@ -23,7 +23,7 @@ from msgspec.structs import replace as changed
 
 from gateway.audit.events import Party
 from gateway.deliver.contract import Answer, Need, UnitCarrier, UnitSession
-from gateway.deliver.lanes import Prepare, outcome_of
+from gateway.deliver.lanes import Prepare, down, outcome_of
 from gateway.errors import DestinationDown, HoldObject, WaitObject
 from gateway.logs import fields
 from gateway.model import Job, Outcome, Result, Unit
@@ -104,7 +104,7 @@ class Units:
             otherwise = Outcome(0, Result.GAVE_BACK)
         except DestinationDown as error:
             log.warning(fields("destination-down", destination=self.name, reason=error.reason, detail=error.detail))
-            otherwise = Outcome(0, Result.DOWN, reason=error.reason)
+            otherwise = down(jobs[0], error)
         except HoldObject as error:
             otherwise = Outcome(0, Result.HELD, reason=error.reason, detail=error.detail)
         except Exception:

@@ -19,7 +19,7 @@ from sqlalchemy.dialects import sqlite
 from gateway.decide.groups import Evidence
 from gateway.model import DeliveryState, Grouping, Instance, Job, Unit
 from gateway.store.prepared import Cursor, Prepared
-from gateway.store.schema import associations, bringing, deliveries, groups, instances
+from gateway.store.schema import associations, bringing, deliveries, group_references, groups, instances
 
 _instance = msgspec.msgpack.Decoder(Instance)
 
@@ -54,6 +54,7 @@ _TOUCH = Prepared(
     .values(last=bindparam("to_last"), look=bindparam("to_look"), expected=bindparam("to_expected"))
 )
 _BRING = sqlite.insert(bringing).on_conflict_do_nothing()
+_REFERS = sqlite.insert(group_references).on_conflict_do_nothing()
 _DUE = _ROW.where(
     groups.c.closed.is_(None),
     # What came last in the future came before the clock was set back.
@@ -115,6 +116,23 @@ class GroupTable:
         """This association brings it; saying it again changes nothing."""
         self._do(_BRING, {"grouped": group, "association": association})
 
+    def refers(self, group: int, uids: Sequence[str]) -> None:
+        """A member refers to these SOP instances."""
+        if uids:
+            self._do(_REFERS, [{"grouped": group, "sop_instance": uid[:64]} for uid in uids])
+
+    def unresolved(self, group: int) -> int:
+        """Forget the references to what has come by now; how many are left."""
+        came = exists().where(instances.c.sop_instance == group_references.c.sop_instance)
+        self._do(group_references.delete().where(group_references.c.grouped == group, came))
+        return len(self.missing(group))
+
+    def missing(self, group: int) -> list[str]:
+        """What members of a group refer to and never came."""
+        came = exists().where(instances.c.sop_instance == group_references.c.sop_instance)
+        query = select(group_references.c.sop_instance).where(group_references.c.grouped == group, ~came)
+        return list(self._do(query.order_by(group_references.c.sop_instance)).scalars())
+
     def association_ended(self, association: str) -> None:
         """What it brought is to be judged anew."""
         self._do(_ASSOCIATION_ENDED, {"association": association})
@@ -127,6 +145,10 @@ class GroupTable:
         """All that are open, or those of one study or series."""
         query = _ROW.where(groups.c.closed.is_(None))
         return [GroupRow(*row) for row in self._do(query.where(groups.c.uid == uid) if uid else query)]
+
+    def newest_groups(self, most: int) -> list[GroupRow]:
+        """Open and closed, the newest first."""
+        return [GroupRow(*row) for row in self._do(_ROW.order_by(groups.c.id.desc()).limit(most))]
 
     def next_look(self) -> float | None:
         """When the first open group is to be judged; None where none is open."""

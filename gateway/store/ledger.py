@@ -1,7 +1,7 @@
 """Every change of state, as statements inside one transaction that the writer began. No clock, no commit, no socket.
 
 Rules of this file
-* A state changes only by transitions.py. Nothing is deleted: an instance that is done is a row that says so.
+* A state changes only by transitions.py. An instance that is done is a row that says so, until retention.py forgets it.
 * Methods say what they found, never what to do about it; events and dispatching are gateway/writer's.
 * Statements are made once (above the class), and those that run for every object are prepared (prepared.py).
 """
@@ -20,6 +20,7 @@ from gateway.model import DeliveryState, Instance, InstanceState, Job, Outcome
 from gateway.store.commitments import TO_ASK, CommitmentTable
 from gateway.store.groups import GroupTable
 from gateway.store.prepared import Cursor, Prepared
+from gateway.store.retention import prune
 from gateway.store.schema import associations, deliveries, instances, meta, outbox
 from gateway.store.transitions import Cause, after
 
@@ -148,6 +149,7 @@ class Transaction:
     """The ledger during one transaction."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._do = connection.execute
         self._fast = Cursor(connection)
         self.groups = GroupTable(connection, self._fast)
@@ -383,6 +385,10 @@ class Transaction:
     def needed(self, names: Sequence[str]) -> set[str]:
         """Of these files of the spool, those that the ledger still needs."""
         return set(self._do(_NEEDED, {"names": names}).scalars())
+
+    def forget(self, before: float, most: int) -> int:
+        """Rows of at most so many instances that were at their end before this moment go; how many they were."""
+        return prune(self._connection, before, most)
 
     def setting(self, key: str) -> str | None:
         """A value of the meta table."""

@@ -16,7 +16,7 @@ from gateway.decide.groups import Waits, judge
 from gateway.errors import GatewayError
 from gateway.model import DeliveryState, Instance, InstanceState
 from gateway.store.engine import open_read_only
-from gateway.store.groups import GroupTable
+from gateway.store.groups import GroupRow, GroupTable
 from gateway.store.prepared import Cursor
 from gateway.store.schema import deliveries, instances, meta
 
@@ -51,8 +51,9 @@ class GroupTold(Struct, frozen=True):
     follow_up: int  # 0: the first of its study or series
     arrived: int  # different SOP instances so far, those of earlier groups of the study included
     expected: int  # 0: nobody said
-    reason: str  # code of gateway/decide/groups.py
-    until: float
+    reason: str  # code of gateway/decide/groups.py: what it waits for; of a closed one, why it was closed
+    until: float | None  # None: it is closed
+    missing: tuple[str, ...] = ()  # SOP instances that its members refer to and that never came
 
 
 class HeldRow(Struct, frozen=True):
@@ -76,6 +77,7 @@ class Reader:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._groups = GroupTable(connection, Cursor(connection))
 
     def counts(self) -> dict[str, int]:
         """How many deliveries are in each state, and how many instances are held or dropped as a whole."""
@@ -93,22 +95,29 @@ class Reader:
             counts[state] += number
         return counts
 
-    def groups(self, now: float, uid: str = "") -> list[GroupTold]:
-        """Open groups, all or those of one study or series, and what each waits for at `now`."""
-        table = GroupTable(self._connection, Cursor(self._connection))
-        found = []
-        for row in table.open_groups(uid):
-            evidence = table.evidence(row)
+    def groups(self, uid: str = "") -> list[GroupTold]:
+        """Open groups, all or those of one study or series, and what each waits for now."""
+        table = self._groups
+        return [self._told(row) for row in table.open_groups(uid)]
+
+    def all_groups(self, most: int) -> list[GroupTold]:
+        """The newest first, open and closed, with what their members refer to and never came."""
+        told = [self._told(row) for row in self._groups.newest_groups(most)]
+        return [msgspec.structs.replace(each, missing=tuple(self._groups.missing(each.group))) for each in told]
+
+    def _told(self, row: GroupRow) -> GroupTold:
+        evidence = self._groups.evidence(row)
+        reason, until = row.why, None
+        if row.closed is None:
+            now = time.time()
             judged = judge(row.quiet, row.max_wait, evidence, now)
             reason, until = (judged.reason, judged.until) if isinstance(judged, Waits) else ("group-closing", now)
-            told = (evidence.arrived, evidence.expected, reason, until)
-            found.append(GroupTold(row.id, row.route, row.kind, row.uid, row.number, *told))
-        return found
+        counted = (evidence.arrived, evidence.expected)
+        return GroupTold(row.id, row.route, row.kind, row.uid, row.number, *counted, reason, until)
 
     def status(self, *, everything: bool, limit: int) -> list[StatusRow]:
         """The newest first: what is open, or everything."""
         d, i = deliveries, instances
-        now = time.time()
         query = (
             select(i.c.id, i.c.value, i.c.state, i.c.reason, d.c.destination, d.c.state, d.c.reason, d.c.detail,
                    d.c.attempts, d.c.next_try, d.c.sent_instance, d.c.sent_sha256, d.c.grouped)
@@ -119,7 +128,7 @@ class Reader:
         if not everything:
             query = query.where(i.c.state.in_([InstanceState.ACTIVE, InstanceState.HELD]))
         rows = []
-        waiting = {told.group: told for told in self.groups(now)}
+        waiting = {told.group: told for told in self.groups()}
         for (
             number,
             value,

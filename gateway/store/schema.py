@@ -105,6 +105,13 @@ bringing = Table(
     Column("association", String(32), primary_key=True, index=True),
 )
 
+group_references = Table(  # of open groups all that members refer to; of closed ones what never came
+    "group_references",
+    metadata,
+    Column("grouped", _ID, ForeignKey("groups.id"), primary_key=True),
+    Column("sop_instance", String(64), primary_key=True),
+)
+
 commitments = Table(  # transactions of storage commitment; no rows but these say what a peer may rely on
     "commitments",
     metadata,

@@ -17,7 +17,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -111,9 +111,12 @@ class WriterClient:
         if self._sock is None:
             raise StorageFailed("writer-lost", "nothing can be made durable now")
 
-    def received(self, instance: Instance) -> Committed:
-        """Blocks until the object is durable. Raises StorageFailed; the object is then not promised."""
-        match self._ask(Received(instance)):
+    def received(self, instance: Instance, refers: Iterable[str] = ()) -> Committed:
+        """Blocks until the object is durable. Raises StorageFailed; the object is then not promised.
+
+        `refers`: SOP instances that it refers to, where its route groups.
+        """
+        match self._ask(Received(instance, tuple(refers))):
             case Committed() as committed:
                 return committed
             case Failed(reason=reason):

@@ -16,7 +16,7 @@ from math import inf
 
 import msgspec
 
-from gateway.audit.events import AnyEvent, ObjectDiscarded, ObjectDropped, ObjectHeld, ObjectReleased
+from gateway.audit.events import AnyEvent, ObjectDiscarded, ObjectDropped, ObjectHeld, ObjectReleased, RowsForgotten
 from gateway.errors import GatewayError
 from gateway.model import DeliveryState, Instance, InstanceState, Job, Outcome, Result, Verdict
 from gateway.store.inflight import UNIT
@@ -46,6 +46,7 @@ from transforms.dataset import syntax
 from transforms.errors import TransformError
 
 MAX_CRASHES = 3
+FORGET_STEP = 500  # instances a turn
 COMPARED = 64 << 20  # bytes; larger twins in another syntax are a conflict: everybody would wait for the comparison
 _THERE = frozenset({Result.DELIVERED, Result.SENT})  # a fact, whoever has the lease by now
 _ARRIVED = frozenset({DeliveryState.DELIVERED, DeliveryState.CONFIRMING})
@@ -102,7 +103,7 @@ class Desk:
         self.effects.sync = True
         conflict = instance.decision.on_conflict == "hold" and any(k.state != InstanceState.DROPPED for k in known)
         first = not self._tx.study_seen(instance.origin.association, instance.identity.study)
-        number = self._insert(worker, instance, conflict=conflict)
+        number = self._insert(worker, instance, message.refers, conflict=conflict)
         if first and (opened := self._tx.association(instance.origin.association)) is not None:
             self.effects.events.append(audits.begun_in(opened[1], instance, self._now))
         return Committed("conflict" if conflict else "stored", number)
@@ -126,7 +127,7 @@ class Desk:
         except (GatewayError, TransformError):
             return False  # cannot be shown to be equal: a conflict, which keeps both
 
-    def _insert(self, worker: str, instance: Instance, *, conflict: bool) -> int:
+    def _insert(self, worker: str, instance: Instance, refers: tuple[str, ...], *, conflict: bool) -> int:
         decision = instance.decision
         if conflict:
             number = self._tx.insert_instance(instance, InstanceState.HELD, "conflict")
@@ -140,13 +141,13 @@ class Desk:
             self.effects.unlink.append(instance.stored.name)
         else:
             number = self._tx.insert_instance(instance, InstanceState.ACTIVE, "")
-            self._deliver(worker, number, instance)
+            self._deliver(worker, number, instance, refers)
         return number
 
-    def _deliver(self, worker: str, number: int, instance: Instance) -> None:
+    def _deliver(self, worker: str, number: int, instance: Instance, refers: tuple[str, ...] = ()) -> None:
         """One delivery for each destination, leased at once where that can be."""
         study = instance.identity.study
-        group = self._groups.join(instance)
+        group = self._groups.join(instance, refers)
         for name in instance.decision.destinations:
             there = self._dispatch.destination(name)
             at_once = there.look_at == inf and group is None and not there.whole
@@ -434,6 +435,14 @@ class Desk:
         known = self._tx.leasing_workers() | {worker for _, worker in self._tx.open_associations()}
         for worker in known - self._dispatch.workers:
             self.gone(worker)
+
+    def forget(self, keep: float) -> bool:
+        """Rows of what ended longer ago than that go, some of them; whether there are more. Audited."""
+        before = self._now - keep
+        count = self._tx.forget(before, FORGET_STEP)
+        if count:
+            self.effects.events.append(RowsForgotten(when=self._now, instances=count, before=before))
+        return count == FORGET_STEP
 
     def orphans(self, names: list[str]) -> None:
         """Of these old files, those that the ledger does not need, and that no request of this batch has brought."""

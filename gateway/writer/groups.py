@@ -3,12 +3,14 @@
 Rules of this file
 * An instance that comes again is an arrival too: whoever says a study once more is still sending it.
 * What comes after a group was closed opens the next group of the same study or series, on the same route.
+* References of its members to objects that never came hold nothing up: they are kept, for people to see.
 * Judging is gateway/decide/groups.py; it is asked when the clock says so, or an association has ended.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from math import inf
 
 from gateway.decide.groups import Closed, judge
@@ -29,7 +31,7 @@ class Groups:
         self._dispatch = dispatch
         self._now = now
 
-    def join(self, instance: Instance) -> int | None:
+    def join(self, instance: Instance, refers: Sequence[str] = ()) -> int | None:
         """The group that the deliveries of a new instance wait for; None where its route groups nothing."""
         grouping = instance.decision.group
         if grouping is None:
@@ -45,6 +47,7 @@ class Groups:
             group = newest.id
             self._tx.groups.touch(newest, grouping, self._now)
         self._tx.groups.brought(group, instance.origin.association)
+        self._tx.groups.refers(group, refers)
         self._dispatch.look_at_groups(self._now + grouping.quiet)
         return group
 
@@ -77,4 +80,5 @@ class Groups:
     def _close(self, row: GroupRow, why: str) -> None:
         for name in self._tx.groups.close(row, why, self._now):
             self._dispatch.look(name)
-        log.info(fields("group-closed", route=row.route, group=row.id, count=row.number, reason=why))
+        missing = self._tx.groups.unresolved(row.id)
+        log.info(fields("group-closed", route=row.route, group=row.id, count=row.number, reason=why, failed=missing))

@@ -31,6 +31,7 @@ class Received(Struct, frozen=True, tag=True):
     """A spooled, fdatasynced and renamed object. Answered by `Committed` once all of it is durable."""
 
     instance: Instance
+    refers: tuple[str, ...] = ()  # SOP instances that it refers to, where its route groups
 
 
 class Opened(Struct, frozen=True, tag=True):

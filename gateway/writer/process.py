@@ -76,6 +76,7 @@ log = logging.getLogger("writer")
 GRACE = 5.0  # seconds a worker has to come back to a new writer before its leases are taken back
 SWEEP_EVERY = 600.0  # seconds between two looks for orphans
 SWEEP_STEP = 256  # files a turn
+FORGET_PAUSE = 1.0  # seconds between two steps of forgetting: senders come first
 APPEND_EVERY = 0.1  # seconds the outbox gathers before it goes into the trail: one transaction for many
 TRY_AUDIT_EVERY = 1.0  # seconds between two tries where the disk is full
 _OF_THE_REQUEST = (IntegrityError, DataError, ProgrammingError)  # the database is well; what it was told is not
@@ -106,6 +107,7 @@ class Process:
         self._try_audit = 0.0
         self._sweeping: Iterator[str] = iter(())
         self._sweep_at = time.monotonic() + SWEEP_EVERY
+        self._forget_at = time.monotonic() + FORGET_PAUSE
         self._seq = 0
         self._start(digest, fresh)
 
@@ -290,6 +292,7 @@ class Process:
                 desk.absent()
             desk.lease_due()
             desk.orphans(self._old_files())
+            self._forget(desk)
             self._post(tx, desk.effects)
             if desk.effects.sync:
                 try:
@@ -385,6 +388,13 @@ class Process:
         except OSError as error:
             log.error(fields("not-swept", error=error.strerror))
             return []
+
+    def _forget(self, desk: Desk) -> None:
+        """Every now and then rows of what is done, where `state.keep` says so, some of them each turn."""
+        keep = self._config.state.keep
+        if keep is not None and time.monotonic() >= self._forget_at:
+            more = desk.forget(keep)
+            self._forget_at = time.monotonic() + (FORGET_PAUSE if more else SWEEP_EVERY)
 
     def _append(self) -> None:
         """The outbox into the trail; then the ledger forgets it and remembers the head.

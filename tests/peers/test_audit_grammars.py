@@ -52,6 +52,7 @@ ORDINARY = [
     events.ObjectDropped(**OBJECT, patient_id="P"),
     events.ObjectDiscarded(**OBJECT, patient_id="P", user="mta"),
     events.ManifestMade(when=1.0, study="1.2.3", destination="archive", objects=2, sha256="ab", user="mta"),
+    events.RowsForgotten(when=1.0, instances=3, before=0.5),
 ]
 EXPORTS = [events.Exported(when=1.0, destination=Party("", "file:///landing"), study=study) for study in STUDIES]
 HOSTILE = ["", " ", "\x1b[2J\r\n\t", "\u202e\u2066", "\x00\ud800\uffff", "1.2.03", "1..2", '"><x/>]]>&#0;', "x" * 5000]

@@ -62,5 +62,6 @@ BY_EVENT = {
     events.ObjectDropped: st.builds(events.ObjectDropped, when=WHEN, **OBJECT),
     events.ObjectDiscarded: st.builds(events.ObjectDiscarded, when=WHEN, **OBJECT),
     events.ManifestMade: st.builds(events.ManifestMade, when=WHEN),
+    events.RowsForgotten: st.builds(events.RowsForgotten, when=WHEN, before=WHEN, instances=st.integers(0, 9)),
 }
 EVENTS = st.one_of(*BY_EVENT.values())

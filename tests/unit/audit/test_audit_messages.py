@@ -128,6 +128,12 @@ TABLE = [  # event; EventID, action, type codes, outcome; participants; objects
         [("mta", "true", ""), ("dicom-gateway", "false", "110150/DCM")],
         [STUDY_AND_PATIENT[0]],
     ),
+    (
+        events.RowsForgotten(when=0.0, instances=3, before=0.0),
+        ("FORGOTTEN/99DCMGW", "D", [], "0"),
+        [("dicom-gateway", "true", "110150/DCM")],
+        [("ledger", "2", "3", "LEDGER/99DCMGW")],
+    ),
 ]
 
 

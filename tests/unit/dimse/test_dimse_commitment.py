@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -14,6 +15,7 @@ from pydicom.filewriter import write_dataset
 
 from gateway.dimse.commitment import (
     MOST,
+    PUSH_MODEL,
     BadCommitment,
     event_type,
     read_report,
@@ -21,8 +23,12 @@ from gateway.dimse.commitment import (
     write_report,
     write_request,
 )
+from gateway.dimse.items import ProposedContext, RoleSelection
+from gateway.dimse.limits import Limits
+from gateway.dimse.negotiation import AcceptancePolicy, Negotiated, negotiate
 from gateway.dimse.uids import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
 from gateway.model import CommitmentReport, CommitmentRequest, Reference, Refused
+from tests.unit.dimse.samples import request
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SYNTAXES = pytest.mark.parametrize("syntax", [EXPLICIT_LE, IMPLICIT_LE])
@@ -167,3 +173,17 @@ def test_depth_and_numbers_are_bounded() -> None:
         read_request(write_request(many, IMPLICIT_LE), IMPLICIT_LE)
     with pytest.raises(BadCommitment):
         read_request(b"", EXPLICIT_BE)
+
+
+def negotiated(roles: tuple[RoleSelection, ...], *, served: bool = True) -> Negotiated:
+    contexts = (ProposedContext(1, PUSH_MODEL, (EXPLICIT_BE, IMPLICIT_LE)),)
+    asked = request(contexts=contexts, user=replace(request().user, roles=roles))
+    return negotiate(asked, AcceptancePolicy(commitment=served), Limits())
+
+
+def test_who_reports_may_be_the_scp_and_nobody_gets_more_than_asked() -> None:
+    for roles in ((), (RoleSelection(PUSH_MODEL, True, False),), (RoleSelection(PUSH_MODEL, False, True),)):
+        found = negotiated(roles)
+        assert [c.syntax for c in found.contexts.values()] == [IMPLICIT_LE] and found.accept.user.roles == roles
+    assert not negotiated((RoleSelection(PUSH_MODEL, False, False),)).contexts
+    assert not negotiated((), served=False).contexts

@@ -35,10 +35,11 @@ def until(what: Callable[[], object], seconds: float = 10.0) -> Any:
 class Stage:
     """A state directory, its writer, and a way to store.
 
-    `before` is code that runs in the writer before it starts; `also` are further destinations.
+    `before` is code that runs in the writer before it starts; `also` are further destinations, `state` further keys of
+    its block.
     """
 
-    def __init__(self, folder: Path, before: str = "", also: dict[str, Any] | None = None) -> None:
+    def __init__(self, folder: Path, before: str = "", also: dict[str, Any] | None = None, **state: Any) -> None:
         self.state = folder / "state"
         for name in ("run", "rules", "spool", "audit"):
             (self.state / name).mkdir(parents=True, exist_ok=True)
@@ -46,7 +47,7 @@ class Stage:
         self.config = Config.model_validate(
             {
                 "version": 1,
-                "state": {"dir": self.state},
+                "state": {"dir": self.state, **state},
                 "listeners": [{"id": "in", "dimse": {"ae": ["GW"], "port": 0}, "unsafe_plaintext": "a test"}],
                 "destinations": {
                     "a": {"folder": {"dir": folder / "a"}, "retry": {**retry, "attempts": 3}},

@@ -192,6 +192,19 @@ def test_a_crash_in_a_member_counts_against_it_and_one_in_the_making_against_all
     assert {(row.state, row.reason) for row in it.stage.rows()} == {("held", "crashed-while-processing")}
 
 
+def test_references_to_what_never_came_are_listed_and_hold_nothing_up(it: Inside, clock: Clock) -> None:
+    worker = it.worker("w1")
+    for uid, refers in (("1.0", ("1.1", "1.9")), ("1.1", ("1.9", "8.8")), ("1.2", ())):
+        worker.say(Received(made(it, uid), refers))
+    it.turn(worker)
+    passed(it, clock, 91, worker)
+    assert len(worker.jobs) == 3
+    (told,) = it.stage.ask(lambda r: r.all_groups(10))
+    assert (told.reason, told.until, told.missing) == (QUIET, None, ("1.9", "8.8"))
+    it.stored(worker, it.stage.make("8.8"))
+    assert it.stage.ask(lambda r: r.all_groups(10))[-1].missing == ("1.9",), "it came after all"
+
+
 def test_a_clock_set_back_a_year_stalls_no_group(it: Inside, clock: Clock) -> None:
     worker = it.worker("w1")
     it.stored(worker, made(it, "1.0"))
