@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, select, text, update
 
 from gateway.decide.commitment import Copy
 from gateway.model import (
@@ -26,12 +26,12 @@ from gateway.model import (
     Refused,
 )
 from gateway.store.prepared import Cursor
-from gateway.store.schema import SUPERSEDED, commitment_items, commitments, deliveries, instances
+from gateway.store.schema import IS_TO_ASK, SUPERSEDED, commitment_items, commitments, deliveries, instances
 from gateway.store.transitions import CommitmentState
 
-TO_ASK = "commitment-to-ask"  # reason of a delivery whose commitment no transaction asks for
-AWAITED = "commitment-awaited"  # and of one whose does
+AWAITED = "commitment-awaited"  # reason of a delivery whose commitment a transaction asks for
 _instance = msgspec.msgpack.Decoder(Instance)
+_TO_ASK = text(f"deliveries.{IS_TO_ASK}")  # only what is CONFIRMING has this reason
 _SLICE = 5000  # values in one statement
 
 
@@ -84,6 +84,11 @@ class CommitmentTable:
         ).first()
         return CommitmentRow(*row) if row else None
 
+    def open_of(self, peer: str) -> int:
+        """How many transactions this peer has asked for whose instances are not all decided."""
+        mine = and_(commitments.c.state == CommitmentState.OPEN.value, commitments.c.peer == peer)
+        return self._do(select(func.count()).select_from(commitments).where(mine)).scalar() or 0
+
     def get(self, number: int) -> CommitmentRow | None:
         """One by its number."""
         row = self._do(_ROW.where(commitments.c.id == number)).first()
@@ -115,9 +120,7 @@ class CommitmentTable:
         """When the first transaction or delivery is to be looked at; None where none is under way."""
         live = [CommitmentState.OPEN, CommitmentState.DUE, CommitmentState.SENDING, CommitmentState.ASKED]
         first = select(func.min(commitments.c.next_try)).where(commitments.c.state.in_([s.value for s in live]))
-        second = select(func.min(deliveries.c.next_try)).where(
-            deliveries.c.state == DeliveryState.CONFIRMING.value, deliveries.c.reason == TO_ASK
-        )
+        second = select(func.min(deliveries.c.next_try)).where(_TO_ASK)
         moments = [m for m in (self._do(first).scalar(), self._do(second).scalar()) if m is not None]
         return min(moments, default=None)
 
@@ -199,14 +202,13 @@ class CommitmentTable:
     def to_ask(self, now: float) -> dict[str, list[ToAsk]]:
         """By destination, all that waits to be asked for where the first of it is due."""
         d = deliveries
-        waiting = and_(d.c.state == DeliveryState.CONFIRMING.value, d.c.reason == TO_ASK)
-        due = select(d.c.destination).where(waiting, d.c.next_try <= now).distinct()
+        due = select(d.c.destination).where(_TO_ASK, d.c.next_try <= now)  # DISTINCT would scan another index
         found: dict[str, list[ToAsk]] = {}
-        for name in self._do(due).scalars().all():
+        for name in sorted(set(self._do(due).scalars())):
             query = (
                 select(d.c.id, instances.c.sop_class, d.c.sent_instance)
                 .select_from(d.join(instances, d.c.instance == instances.c.id))
-                .where(waiting, d.c.destination == name)
+                .where(_TO_ASK, d.c.destination == name)
                 .order_by(d.c.id)
             )
             found[name] = [ToAsk(*row) for row in self._do(query)]

@@ -109,7 +109,8 @@ class GroupTable:
     def touch(self, row: GroupRow, grouping: Grouping, now: float) -> None:
         """Something of it arrived, perhaps not for the first time."""
         expected = max(row.expected, grouping.expected)
-        given = {"number": row.id, "to_last": now, "to_look": now + row.quiet, "to_expected": expected}
+        look = min(now + row.quiet, row.opened + row.max_wait)  # the cap comes, however much arrives
+        given = {"number": row.id, "to_last": now, "to_look": look, "to_expected": expected}
         self._fast.change(_TOUCH, given)
 
     def brought(self, group: int, association: str) -> None:

@@ -17,11 +17,11 @@ from sqlalchemy import ColumnDefault, Connection, and_, bindparam, func, insert,
 from sqlalchemy.dialects import sqlite
 
 from gateway.model import DeliveryState, Instance, InstanceState, Job, Outcome
-from gateway.store.commitments import TO_ASK, CommitmentTable
+from gateway.store.commitments import CommitmentTable
 from gateway.store.groups import GroupTable
 from gateway.store.prepared import Cursor, Prepared
 from gateway.store.retention import prune
-from gateway.store.schema import associations, deliveries, instances, meta, outbox
+from gateway.store.schema import TO_ASK, associations, deliveries, instances, meta, outbox
 from gateway.store.transitions import Cause, after
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -25,6 +25,9 @@ VERSION = 5
 metadata = MetaData()
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
 
+TO_ASK = "commitment-to-ask"  # reason of a delivery whose commitment no transaction asks for
+IS_TO_ASK = f"reason = '{TO_ASK}'"  # a literal: SQLite uses a partial index for nothing else
+
 meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
 
 instances = Table(
@@ -75,6 +78,7 @@ deliveries = Table(
     Index("deliveries_due", "destination", "state", "next_try"),
     Index("deliveries_took", "association", "sent_study"),
     Index("deliveries_leased", "state", "worker"),
+    Index("deliveries_to_ask", "next_try", "destination", sqlite_where=text(IS_TO_ASK)),
     Index("deliveries_grouped", "grouped", "destination", "state", sqlite_where=text("grouped IS NOT NULL")),
 )
 

@@ -24,9 +24,10 @@ from gateway.config.schema import DimseDestination, Retry
 from gateway.decide.commitment import judge
 from gateway.logs import fields
 from gateway.model import DeliveryState, Failure, Refused
-from gateway.store.commitments import TO_ASK, CommitmentRow, ToAsk
+from gateway.store.commitments import CommitmentRow, ToAsk
 from gateway.store.ledger import Row, Transaction
 from gateway.store.retry import exhausted, pause
+from gateway.store.schema import TO_ASK
 from gateway.store.transitions import Cause, CommitmentState
 from gateway.writer.dispatch import Dispatch
 from gateway.writer.messages import (
@@ -43,6 +44,7 @@ log = logging.getLogger("commitment")
 
 GATHER: Final = 2.0  # seconds that sent objects wait for others, to be asked for together
 MOST_ASKED: Final = 1000  # instances in one transaction of ours
+MOST_OPEN: Final = 1000  # transactions of one sender whose instances are not all decided
 LEASE: Final = 300.0  # seconds a worker has for one message
 LOOKS: Final = (0.2, 15.0)  # first and longest pause between two looks at what we are asked for
 REPORTING: Final = Retry()  # how long a report is tried
@@ -76,6 +78,8 @@ class Commitments:
             if known.state in (CommitmentState.ENDED, CommitmentState.GIVEN_UP):
                 self._set(known.id, CommitmentState.DUE, self._now, tries=0, association=message.association)
             return Ok()
+        if self._table.open_of(message.peer) >= MOST_OPEN:
+            return Failed("commitment-too-many")
         self._table.insert(
             {
                 "role": "scp",
@@ -232,7 +236,7 @@ class Commitments:
                 return
         else:
             when = self._now + pause(REPORTING, tries)
-            if self._now - row.asked > REPORTING.for_ and tries > 1:
+            if self._now > row.deadline + REPORTING.for_ and tries > 1:
                 self._set(row.id, CommitmentState.GIVEN_UP, None, worker="", reason=reason)
                 log.error(fields("commitment-not-reported", reason=reason))
                 return

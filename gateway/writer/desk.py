@@ -337,6 +337,7 @@ class Desk:
 
     def hello(self, message: Hello) -> Ok:
         """A worker is here, with what it still has; leases that it does not know of are taken back."""
+        self._dispatch.present.add(message.worker)
         if message.takes_jobs:
             self._dispatch.workers.add(message.worker)
             self._dispatch.look_everywhere()
@@ -350,6 +351,7 @@ class Desk:
     def gone(self, worker: str) -> None:
         """A worker died or drained: its leases are taken back, its crashes counted, its associations closed."""
         self._dispatch.workers.discard(worker)
+        self._dispatch.present.discard(worker)
         self._dispatch.look_everywhere()
         crashed = set(self._crashed(worker))
         leased = self._tx.leased_to(worker)
@@ -433,7 +435,7 @@ class Desk:
     def absent(self) -> None:
         """The ledger's workers that are not here are gone: the time to come back to a new writer is over."""
         known = self._tx.leasing_workers() | {worker for _, worker in self._tx.open_associations()}
-        for worker in known - self._dispatch.workers:
+        for worker in known - self._dispatch.present:
             self.gone(worker)
 
     def forget(self, keep: float) -> bool:

@@ -21,7 +21,7 @@ from gateway.config.schema import Retry
 from gateway.store.retry import pause
 
 WINDOW = 64
-GROUPS_LOOK = 60.0  # seconds: the longest between two looks at open groups, for a clock that is set back
+LONGEST_LOOK = 60.0  # seconds between two looks at groups and commitments at most, for a clock that is set back
 
 
 @dataclass(slots=True)
@@ -46,7 +46,8 @@ class Dispatch:
     """Workers, destinations, and who owns which study."""
 
     def __init__(self, blocks: Mapping[str, Block]) -> None:
-        self.workers: set[str] = set()
+        self.workers: set[str] = set()  # that take jobs
+        self.present: set[str] = set()  # they, and who only receives
         self.destinations: dict[str, Destination] = {}
         self._owners: dict[tuple[str, str], tuple[str, int]] = {}
         self.blocks: Mapping[str, Block] = {}
@@ -88,7 +89,7 @@ class Dispatch:
     def groups_due(self, now: float) -> bool:
         """Whether open groups are to be judged now."""
         if self.groups_at != inf:
-            self.groups_at = min(self.groups_at, now + GROUPS_LOOK)
+            self.groups_at = min(self.groups_at, now + LONGEST_LOOK)
         return self.groups_at <= now
 
     def look_at_commitments(self, when: float) -> None:
@@ -98,7 +99,7 @@ class Dispatch:
     def commitments_due(self, now: float) -> bool:
         """Whether transactions are to be looked at now."""
         if self.commitments_at != inf:
-            self.commitments_at = min(self.commitments_at, now + GROUPS_LOOK)
+            self.commitments_at = min(self.commitments_at, now + LONGEST_LOOK)
         return self.commitments_at <= now
 
     def look_everywhere(self) -> None:

@@ -269,6 +269,7 @@ class Process:
             self._desk(tx).recover(fresh=False)
         for peer in gone:  # their leases are taken back with the next turn that succeeds
             self._dispatch.workers.discard(peer.worker)
+            self._dispatch.present.discard(peer.worker)
             self._grace_until = time.monotonic() + GRACE
 
     def _commit(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -159,3 +163,35 @@ def test_a_listener_that_does_not_serve_it_takes_no_question(site: Site, gateway
     gateway = gateways(site).start()
     with pytest.raises((AssertionError, ValueError)):
         modality.ask(gateway, "2.25.44", ["1.2.3"])
+
+
+def test_kills_delete_nothing_that_the_archive_has_not_committed_to(site: Site, gateways, archives) -> None:
+    """Reports are dropped, or come on this association or that; processes are killed: what is delivered was told."""
+    chance = random.Random(11)
+    committed: set[str] = set()
+
+    def act(transaction: str, references: list[tuple[str, str]]) -> str:
+        how = chance.choice(("new", "new", "same", "never"))
+        if how != "never":
+            committed.update(uid for _, uid in references if uid in archive.received)
+        return how
+
+    archive = archives(act)
+    gateway = started(site, gateways, archive)
+    acknowledged: dict[str, str] = {}
+    for number in range(6):
+        sender = Sender(site, gateway, "CT1")
+        sender.send([ct(n) for n in range(number * 5, number * 5 + 5)])
+        acknowledged.update(sender.acknowledged)
+        time.sleep(chance.uniform(0.5, 3.0))
+        rows = gateway.status()["rows"]
+        assert {row["sop_instance"] for row in rows if row["state"] == "delivered"} <= committed
+        if number % 2:
+            gateway.kill()
+            gateway.start()
+        else:
+            os.kill(chance.choice(gateway.children("gateway.writer") + gateway.children("app.worker")), signal.SIGKILL)
+    rows = gateway.settled(120)
+    assert {row["state"] for row in rows} == {"delivered"} and len(rows) == len(acknowledged) == 30
+    assert set(acknowledged) <= committed
+    wait_for(lambda: spooled(site) == 0)

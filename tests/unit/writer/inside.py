@@ -84,12 +84,12 @@ class Inside:
         self.process = Process(stage.config, stage.digest, fresh)
         self._closed = False
 
-    def worker(self, name: str, *running: int) -> End:
+    def worker(self, name: str, *running: int, takes_jobs: bool = True) -> End:
         """Connect one and let it say its name, and which deliveries it has."""
         ours, theirs = socket.socketpair(socket.AF_UNIX)
         end = End(ours, name)
         Peer(theirs, self.process._selector)
-        end.say(Hello(name, 1, running))
+        end.say(Hello(name, 1, running, takes_jobs))
         self.turn(end)
         return end
 

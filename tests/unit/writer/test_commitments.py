@@ -25,6 +25,7 @@ from gateway.model import (
 )
 from gateway.store import reading
 from gateway.store.commitments import CommitmentRow, CommitmentTable
+from gateway.writer import commitments as commitments_module
 from gateway.writer import process as process_module
 from gateway.writer.commitments import Commitments
 from gateway.writer.messages import (
@@ -303,6 +304,17 @@ def test_asked_twice_is_told_twice_and_another_request_under_one_uid_is_refused(
     assert told(worker) == {"1.1": 0}
     assert asked(it, worker, Reference(CT, "1.2")) == Failed("commitment-duplicate")
     assert asked(it, worker, Reference(CT, "1.2"), peer="CT2") == Ok(1), "another sender's transactions are its own"
+
+
+def test_one_sender_cannot_fill_the_ledger_with_questions(
+    it: Inside, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commitments_module, "MOST_OPEN", 3)
+    worker = it.worker("w1")
+    it.stored(worker, kept(it, "1.1"))
+    answers = [asked(it, worker, Reference(CT, "1.1"), transaction=f"2.25.{n}") for n in range(4)]
+    assert answers == [Ok(1), Ok(1), Ok(1), Failed("commitment-too-many")]
+    assert asked(it, worker, Reference(CT, "1.1"), peer="CT2") == Ok(1)
 
 
 def test_a_report_goes_to_the_worker_with_the_association_and_on_after_a_death(it: Inside, clock: Clock) -> None:

@@ -205,6 +205,31 @@ def test_references_to_what_never_came_are_listed_and_hold_nothing_up(it: Inside
     assert it.stage.ask(lambda r: r.all_groups(10))[-1].missing == ("1.9",), "it came after all"
 
 
+def test_the_cap_comes_however_much_arrives(it: Inside, clock: Clock) -> None:
+    worker = it.worker("w1")
+    for number in range(70):
+        it.stored(worker, made(it, f"1.{number}"))
+        passed(it, clock, 60, worker)
+        if worker.jobs:
+            break
+    assert 59 <= number <= 61 and len(worker.jobs) == number + 1
+
+
+def test_a_receiver_that_takes_no_jobs_still_sends_after_the_writer_was_away(it: Inside, clock: Clock) -> None:
+    association = "e" * 32
+    worker, web = it.worker("w1"), it.worker("web", takes_jobs=False)
+    begun(it, web, association)
+    it.stored(web, made(it, "1.0", association=association))
+    it.crash()
+    worker, web = it.worker("w1"), it.worker("web", takes_jobs=False)
+    for _ in range(10):
+        passed(it, clock, 20, worker, web)
+    assert worker.jobs == [] and it.stage.row("1.0").reason == BEING_SENT
+    ended(it, web, association)
+    it.turn(worker)
+    assert len(worker.jobs) == 1 and web.jobs == []
+
+
 def test_a_clock_set_back_a_year_stalls_no_group(it: Inside, clock: Clock) -> None:
     worker = it.worker("w1")
     it.stored(worker, made(it, "1.0"))
