@@ -116,8 +116,14 @@ class MediaSession:
             shutil.rmtree(staging, ignore_errors=True)  # of a try that was killed: a unit is with one worker at a time
             shutil.rmtree(hidden, ignore_errors=True)
             staging.mkdir(mode=0o700)
-            staged = [self._staged(staging, outgoing) for outgoing in members]
-            answers, taken = self._judged(staged)
+            answers: dict[int, Answer] = {}
+            staged = []
+            for outgoing in members:
+                try:
+                    staged.append(self._staged(staging, outgoing))
+                except TransformError as error:
+                    answers[outgoing.job.delivery] = Answer(Result.HELD, None, error.reason)
+            taken = self._judged(staged, answers)
             if taken:
                 self._made(unit, taken, hidden, told)
         except MediaError as error:
@@ -138,13 +144,10 @@ class MediaSession:
         return
 
     def _staged(self, staging: Path, outgoing: Outgoing) -> _Staged:
-        """Write one member as it will be on the medium. Raises HoldObject, OSError."""
+        """Write one member as it will be on the medium. Raises TransformError where it has no such form, OSError."""
         source, uid = outgoing.source, outgoing.syntax
         if syntaxes.lookup(uid).uncompressed:
-            try:
-                source, uid = convert.to_explicit_le(source, uid), syntaxes.EXPLICIT_LE
-            except TransformError as error:
-                raise HoldObject(error.reason, error.detail) from error
+            source, uid = convert.to_explicit_le(source, uid), syntaxes.EXPLICIT_LE
         stored = outgoing.job.instance.stored.name
         path = staging / opaque(self._secret, "instance", stored)
         sent = Hashed(source)
@@ -154,9 +157,9 @@ class MediaSession:
                 out.write(chunk)
         return _Staged(outgoing.job.delivery, stored, path, sent.sha256(), uid)
 
-    def _judged(self, staged: list[_Staged]) -> tuple[dict[int, Answer], list[_Staged]]:
-        """Members that cannot be on this medium, each with its answer; and the others."""
-        answers, taken = {}, []
+    def _judged(self, staged: list[_Staged], answers: dict[int, Answer]) -> list[_Staged]:
+        """The members that can be on this medium; the others get their answer."""
+        taken = []
         judged = Judged(self._order.profile)
         overhead = self._order.protection.overhead if self._order.protection else Overhead()
         for number, each in enumerate(staged, 1):
@@ -166,7 +169,7 @@ class MediaSession:
                 taken.append(each)
             except (MediaError, TransformError) as error:
                 answers[each.delivery] = Answer(Result.HELD, None, error.reason)
-        return answers, taken
+        return taken
 
     def _made(self, unit: Unit, taken: list[_Staged], hidden: Path, told: Told) -> None:
         """The set under its name. Raises MediaError, OSError, DestinationDown."""

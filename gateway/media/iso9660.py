@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from gateway.media.errors import MediaError
-from gateway.media.medium import MOST_FILES, Listed, MediaSource, Path_, folded
+from gateway.media.medium import MOST_FILES, Listed, MediaSource, Parts, folded
 from transforms.source import ByteSource, chunks
 
 _SECTOR: Final = 2048
@@ -57,25 +57,25 @@ class IsoMedium:
             yield Listed(path, sum(each.size for each in extents))
 
     @contextmanager
-    def open(self, path: Path_) -> Iterator[ByteSource]:
+    def open(self, path: Parts) -> Iterator[ByteSource]:
         found = self._files.get(folded(path))
         if found is None:
             raise MediaError("media-path", "no such file in the image")
         yield _Extents(self._image, found[1])
 
-    def stream(self, path: Path_) -> Iterator[bytes]:
+    def stream(self, path: Parts) -> Iterator[bytes]:
         with self.open(path) as source:
             yield from chunks(source)
 
     def close(self) -> None:
         self._image.close()
 
-    def _read(self) -> Iterator[tuple[Path_, tuple[_Extent, ...]]]:
+    def _read(self) -> Iterator[tuple[Parts, tuple[_Extent, ...]]]:
         root = self._record(self._primary(), 156)
         if root is None or not root.flags & _DIRECTORY:
             raise _malformed("its root is no directory")
         seen = {root.extent.at}
-        waiting: list[tuple[_Extent, Path_]] = [(root.extent, ())]
+        waiting: list[tuple[_Extent, Parts]] = [(root.extent, ())]
         count = total = 0
         while waiting:
             extent, above = waiting.pop()

@@ -24,13 +24,13 @@ from transforms.source import ByteSource, chunks
 
 MOST_FILES: Final = 1_000_000
 _DEEPEST: Final = 16
-Path_ = tuple[str, ...]  # components beneath the root, as they stand there
+Parts = tuple[str, ...]  # a path: its components beneath the root, as they stand there
 
 
 class Listed(NamedTuple):
     """One file of a medium."""
 
-    path: Path_
+    path: Parts
     size: int
 
 
@@ -43,11 +43,11 @@ class Medium(Protocol):
         """Every regular file, in a fixed order. Raises MediaError."""
         ...
 
-    def open(self, path: Path_) -> AbstractContextManager[ByteSource]:
+    def open(self, path: Parts) -> AbstractContextManager[ByteSource]:
         """One of `files()`. Raises MediaError."""
         ...
 
-    def stream(self, path: Path_) -> Iterator[bytes]:
+    def stream(self, path: Parts) -> Iterator[bytes]:
         """Its bytes in order: what can be had without room to unpack. Raises MediaError."""
         ...
 
@@ -87,7 +87,7 @@ def _found(place: Path, scratch: Path | None) -> Medium:
     raise MediaError("media-format", f"{place}: neither a folder, nor an ISO 9660 image, nor a ZIP archive")
 
 
-def folded(path: Path_) -> Path_:
+def folded(path: Parts) -> Parts:
     """A path as it is compared: upper case, without version and last dot."""
     return tuple(part.upper().split(";", 1)[0].rstrip(".") for part in path)
 
@@ -120,19 +120,19 @@ class FolderMedium:
             yield listed
 
     @contextmanager
-    def open(self, path: Path_) -> Iterator[ByteSource]:
+    def open(self, path: Parts) -> Iterator[ByteSource]:
         descriptor = self._beneath(path)
         with MediaSource(descriptor, 0, os.fstat(descriptor).st_size) as source:
             yield source
 
-    def stream(self, path: Path_) -> Iterator[bytes]:
+    def stream(self, path: Parts) -> Iterator[bytes]:
         with self.open(path) as source:
             yield from chunks(source)
 
     def close(self) -> None:
         os.close(self._root)
 
-    def _beneath(self, path: Path_) -> int:
+    def _beneath(self, path: Parts) -> int:
         """Open a file component by component. Raises MediaError (media-path) for a link, or what is no file."""
         at = os.dup(self._root)
         try:
@@ -153,7 +153,7 @@ class FolderMedium:
         return descriptor
 
 
-def _walked(folder: int, above: Path_) -> Iterator[Listed]:
+def _walked(folder: int, above: Parts) -> Iterator[Listed]:
     if len(above) > _DEEPEST:
         raise MediaError("media-format", f"folders more than {_DEEPEST} deep")
     try:

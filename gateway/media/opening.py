@@ -25,7 +25,7 @@ from typing import BinaryIO, Final, NamedTuple, Protocol
 
 from gateway.errors import GatewayError
 from gateway.media.errors import MediaError, from_os
-from gateway.media.medium import Medium, Path_, folded, mounted
+from gateway.media.medium import Medium, Parts, folded, mounted
 from gateway.media.sealing import partial_beside, seal
 from gateway.media.staging import synced
 from gateway.store.spool import FileSource
@@ -137,7 +137,7 @@ class _Opening:
 
     def run(self) -> Report:
         """Every object; problems are gathered in the report."""
-        listed: dict[Path_, Path_] = {}
+        listed: dict[Parts, Parts] = {}
         for path, _ in self._medium.files():
             if listed.setdefault(folded(path), path) != path:
                 raise MediaError("media-path", "two names on the medium differ in case only")
@@ -159,7 +159,7 @@ class _Opening:
             self._progress("open", done, in_all)
         return self._report
 
-    def _directory(self, listed: dict[Path_, Path_]) -> dict[Path_, File] | None:
+    def _directory(self, listed: dict[Parts, Parts]) -> dict[Parts, File] | None:
         """What the DICOMDIR refers to; None where it cannot be used, and the report says why."""
         path = listed.get(("DICOMDIR",))
         if path is None:
@@ -174,7 +174,7 @@ class _Opening:
                 raise
             self._report.directory = f"the DICOMDIR cannot be used ({error.reason}): every file was looked at"
             return None
-        expected: dict[Path_, File] = {}
+        expected: dict[Parts, File] = {}
         for file in found.files:
             if not reading.safe(file.file_id):
                 raise MediaError("media-path", "a Referenced File ID of the DICOMDIR leads out of the medium")
@@ -184,7 +184,7 @@ class _Opening:
         return expected
 
     @contextmanager
-    def _plain(self, path: Path_) -> Iterator[tuple[ByteSource, bool]]:
+    def _plain(self, path: Parts) -> Iterator[tuple[ByteSource, bool]]:
         """A file's DICOM file, decrypted where it is a secure one, and whether it was. Raises GatewayError."""
         with self._medium.open(path) as source:
             if not is_secure(source):
@@ -202,11 +202,11 @@ class _Opening:
                 with FileSource(os.dup(file.fileno()), 0, file.tell()) as plain:
                     yield plain, True
 
-    def _head(self, path: Path_) -> bytes:
+    def _head(self, path: Parts) -> bytes:
         """Its first bytes. Raises MediaError."""
         return next(self._medium.stream(path), b"")[:_HEAD]
 
-    def _take(self, path: Path_, file: File | None, *, listed: bool = True) -> None:
+    def _take(self, path: Parts, file: File | None, *, listed: bool = True) -> None:
         """One file. `file`: what the DICOMDIR says of it; without, it may be no DICOM file at all."""
         try:
             with self._plain(path) as (source, protected):
@@ -252,7 +252,7 @@ class _Opening:
         self._report.objects += 1
         self._report.classes[sop_class] += 1
 
-    def _problem(self, what: str, path: Path_) -> None:
+    def _problem(self, what: str, path: Parts) -> None:
         """A file is named by its place only where the place is a File ID: other names may hold a patient's."""
         name = "\\".join(path) if reading.strict(path) else "a file"
         self._report.problems.append(f"{name}: {what}")

@@ -14,6 +14,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from gateway.media.errors import MediaError, from_os
@@ -32,7 +33,7 @@ def partial_beside(out: Path) -> Iterator[Path]:
     """A hidden folder beside the final name, ours while we live; removed at the end, whatever happens."""
     out = Path(os.path.abspath(out))  # noqa: PTH100 - `.` has no name, and a link is not to be followed
     free(out)
-    for old in out.parent.glob(f".{glob_safe(out.name)}.*.partial"):
+    for old in out.parent.glob(f".{escape(out.name)}.*.partial"):
         _swept(old)
     folder = out.parent / f".{out.name}.{secrets.token_hex(4)}.partial"
     try:
@@ -48,11 +49,6 @@ def partial_beside(out: Path) -> Iterator[Path]:
     finally:
         os.close(descriptor)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def glob_safe(name: str) -> str:
-    """A name that stands for itself in a pattern."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
 def _swept(folder: Path) -> None:

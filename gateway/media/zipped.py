@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.media.errors import MediaError, from_os
-from gateway.media.medium import MOST_FILES, Listed, Path_
+from gateway.media.medium import MOST_FILES, Listed, Parts
 from gateway.store.spool import FileSource
 from transforms.source import CHUNK, ByteSource
 
@@ -52,7 +52,7 @@ class ZipMedium:
             yield Listed(path, info.file_size)
 
     @contextmanager
-    def open(self, path: Path_) -> Iterator[ByteSource]:
+    def open(self, path: Parts) -> Iterator[ByteSource]:
         with tempfile.TemporaryFile(dir=self._scratch) as file:
             size = 0
             try:
@@ -64,7 +64,7 @@ class ZipMedium:
             with FileSource(os.dup(file.fileno()), 0, size) as source:
                 yield source
 
-    def stream(self, path: Path_) -> Iterator[bytes]:
+    def stream(self, path: Parts) -> Iterator[bytes]:
         info = self._members.get(path)
         if info is None:
             raise MediaError("media-path", "no such file in the archive")
@@ -86,13 +86,13 @@ class ZipMedium:
         self._zip.close()
 
 
-def _members(archive: zipfile.ZipFile) -> dict[Path_, zipfile.ZipInfo]:
+def _members(archive: zipfile.ZipFile) -> dict[Parts, zipfile.ZipInfo]:
     infos = archive.infolist()
     if len(infos) > MOST_FILES:
         raise MediaError("media-bomb", f"more than {MOST_FILES} members")
     if sum(info.file_size for info in infos) > _MOST:
         raise MediaError("media-bomb", "its members say that they are more than 128 GiB together")
-    found: dict[Path_, zipfile.ZipInfo] = {}
+    found: dict[Parts, zipfile.ZipInfo] = {}
     for info in infos:
         if info.is_dir():
             continue

@@ -78,6 +78,7 @@ class MediaInbox:
         self._writer = writer
         self._stopping = stopping
         self._clock = clock
+        self._opened = spool.folder.parent / "media" / f"in-{listener.id}"  # the one that is under way, in plain
         self._seen: dict[str, tuple[int, int, float]] = {}  # by name, as of the last scan
 
     def run(self, wait: Callable[[float], object]) -> None:
@@ -85,6 +86,8 @@ class MediaInbox:
         while not self._stopping():
             try:
                 with Lock(self._media.dir) as ours:
+                    if ours:
+                        shutil.rmtree(self._opened, ignore_errors=True)
                     while ours and not self._stopping():
                         self.scan()
                         wait(self._media.poll)
@@ -115,8 +118,9 @@ class MediaInbox:
 
     def _take(self, place: Path) -> None:
         """One complete medium. Raises GatewayError where it must come again."""
-        opened = self._spool.folder.parent / "media" / f"in-{secrets.token_hex(8)}"
+        opened = self._opened
         made(opened.parent)
+        shutil.rmtree(opened, ignore_errors=True)  # of a process that was killed: the lock says that it is not at work
         try:
             report = open_medium(place, self._opener(), opened)
             objects = self._stored(opened)

@@ -21,7 +21,8 @@ from gateway.pipeline import Outgoing
 from tests.contracts.test_destinations import NEEDS, outgoing
 from tests.system.senders import ct, encoded
 from tests.unit.security.pki import DAY, Pki
-from transforms.source import BytesSource
+from transforms.errors import TransformError
+from transforms.source import ByteSource, BytesSource
 
 UNIT = Unit(1, "r", "study", "1.9", 0, "quiet", 3)
 
@@ -96,6 +97,21 @@ def test_what_the_profile_does_not_take_is_held_alone(tmp_path: Path) -> None:
     assert answers[2].reason == "media-profile"
     (thing,) = things(tmp_path)
     assert open_medium(thing / "VOLUME1.ISO", None, None).objects == 2
+
+
+def test_what_has_no_form_for_media_is_held_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    convert = media.convert.to_explicit_le
+
+    def second_fails(source: ByteSource, uid: str) -> ByteSource:
+        if source.pread(0, source.size) == encoded(ct(2)):
+            raise TransformError("cannot-convert")
+        return convert(source, uid)
+
+    monkeypatch.setattr(media.convert, "to_explicit_le", second_fails)
+    answers = carrier(tmp_path).open(NEEDS).send(UNIT, members(1, 2, 3))
+    assert {n: (a.result, a.reason) for n, a in answers.items()} == {
+        1: ("delivered", ""), 2: ("held", "cannot-convert"), 3: ("delivered", ""),
+    }  # fmt: skip
 
 
 def test_a_member_of_another_patient_is_held_alone(tmp_path: Path) -> None:
