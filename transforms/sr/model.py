@@ -118,7 +118,7 @@ class Item:
 class OtherAttribute:
     """An attribute of the object that the model has no field for: told in loss reports, not written back."""
 
-    path: str  # "ClinicalTrialProtocolID", "(0009,\"CREATOR\",10)"; in an item: "1.3.2/IconImageSequence"
+    path: str  # "ClinicalTrialProtocolID", "(0009,1010)"; in an item: "1.3.2/IconImageSequence"
     values: tuple[str, ...]  # its texts; () where it is bulk data or long
 
 

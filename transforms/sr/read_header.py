@@ -46,7 +46,7 @@ class Header:
     def patient(self) -> Patient:
         """Patient and Patient Study modules, and what was de-identified (C.7.1.1, C.7.2.2, C.12.1)."""
         top = self._top
-        group = self._item(top, 0x00100026)
+        group = top.item(0x00100026)
         source = group.text(0x00100020) if group is not None else ""
         self._done(group)
         return Patient(
@@ -70,7 +70,7 @@ class Header:
     def study(self) -> Study:
         """General Study module, and the visit (C.7.2.1, C.3.2)."""
         top = self._top
-        referring = self._item(top, 0x00080096)
+        referring = top.item(0x00080096)
         person = self._person(referring, top.text(0x00080090))
         self._done(referring)
         return Study(
@@ -117,7 +117,7 @@ class Header:
     def general(self) -> General:
         """SR Document General and Key Object Document modules (C.17.2, C.17.6)."""
         top = self._top
-        custodian = self._item(top, 0x0040A07C)
+        custodian = top.item(0x0040A07C)
         name = custodian.text(0x00080080) if custodian is not None else ""
         codes = self._coded(custodian, 0x00080082, "the Institution Code") if custodian is not None else ()
         self._done(custodian)
@@ -155,9 +155,6 @@ class Header:
         if not found:
             raise TransformError("sr-not-a-report", f"the object has no {what}")
         return found
-
-    def _item(self, level: Level, tag: int) -> Level | None:
-        return level.item(tag)
 
     def _done(self, level: Level | None) -> None:
         if level is not None:

@@ -208,9 +208,9 @@ class _Writer:
         out.text(0x00080070, author.manufacturer)
         out.text(0x00081090, author.model)
         out.text(0x00181000, author.serial)
-        out.text(0x00080080, author.person.institution, empty=True)
+        out.text(0x00080080, author.person.institution, empty=True)  # type 2 here, 3 elsewhere
         if author.type == "PSN":
-            out.items(0x00401101, self.items.codes(author.person.codes), empty=True)
+            out.items(0x00401101, self.items.codes(author.person.codes), empty=True)  # type 2 of a person
 
     def _participant(self, participant: Participant) -> bytes:
         out = Attributes()
