@@ -67,7 +67,7 @@ def medication(making: Making, item: Item) -> None:
             writer.leaf("reference", {"value": f"#{identified(item)}"})
         writer.leaf("statusCode", {"code": "completed"})
         if item.observed_at:
-            making.time("effectiveTime", making.item_time(item.observed_at, at), at, {"xsi:type": "TS"})
+            making.time("effectiveTime", making.item_time(item.observed_at, at), at)
         if (code := display.coded(route)) is not None:
             making.code("routeCode", code, at)
         if dose is not None and isinstance(dose.value, Num):

@@ -107,7 +107,8 @@ def _value(making: Making, item: Item) -> None:
         case Coded():
             making.code("value", given.code, at, type="CD")
         case Text():
-            with writer.element("value", {"xsi:type": "CD", "nullFlavor": "NI"}):  # C.4.3.2
+            null = "NI" if given.text else making.absent  # C.4.3.2; MSK where a de-identified text is empty
+            with writer.element("value", {"xsi:type": "CD", "nullFlavor": null}):
                 writer.leaf("originalText", text=given.text)
         case Num():
             quantity(making, "value", given, at)

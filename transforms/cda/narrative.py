@@ -9,15 +9,18 @@ Rules of this file
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from transforms.cda import display
 from transforms.cda.display import where
 from transforms.cda.making import Making
-from transforms.cda.terms import TOKEN
 from transforms.sr.model import Item
 from transforms.sr.values import Axis, ByReference, Composite, Container, Image, SopReference, Table, Text, Waveform
+
+_NMTOKEN: Final = re.compile(r"[A-Za-z0-9._:-]+\Z")  # what `content/@language` may hold
 
 
 def identified(item: Item) -> str:
@@ -98,7 +101,7 @@ def _content(making: Making, item: Item) -> None:
     writer, before = making.writer, making.writer.replaced
     attributes = {"ID": identified(item)}
     language = item.language
-    if language is not None and language != making.document.language and TOKEN.match(language.value):
+    if language is not None and language != making.document.language and _NMTOKEN.match(language.value):
         attributes["language"] = language.value
     with writer.element("content", attributes):
         if isinstance(item.value, ByReference):

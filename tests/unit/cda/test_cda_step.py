@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.config.kinds import Kind
-from gateway.config.load import load
+from gateway.config.load import examine, load
 from gateway.errors import ConfigRefused, HoldObject
 from gateway.model import Identity
 from gateway.rulebook import Ruleset, compile_ruleset, take
@@ -223,6 +223,14 @@ def test_a_step_that_names_no_block_is_told(site: Site) -> None:
     with pytest.raises(ConfigRefused) as raised:
         load(file)
     assert "no reports block 'strickt'" in str(raised.value)
+
+
+def test_what_an_ehr_insists_on_is_named_with_its_place(site: Site) -> None:
+    _, problems = examine(site.folder / "gateway.yaml")
+    told = [(each.line, each.message) for each in problems if each.severity == "warning"]
+    for word in ("custodian.root", "authorities.patient", "authorities.accession"):
+        assert any(line == 9 and message.startswith(f"{word} is missing") for line, message in told), (word, told)
+    assert not any(line == 9 and "language is missing" in message for line, message in told)
 
 
 @pytest.mark.parametrize(

