@@ -107,11 +107,12 @@ class Egress:
         syntax_uid: str,
         kept: Kept,
         *,
+        original_syntax: str = "",
         head: bytes = b"",
         name: str = "",
         pseudonym: str = "",
     ) -> None:
-        """Nothing of the study may be in `output`. Both are in the same little-endian syntax.
+        """Nothing of the study may be in `output`. Both are in one little-endian syntax, or the original in its own.
 
         Raises HoldObject: egress-hit, egress-unreadable, egress-too-many; WaitObject where the store cannot be read.
         """
@@ -124,7 +125,7 @@ class Egress:
                     if records:
                         known.study.learn(records)
                         known.stored = known.stored.union(records)
-                known.study.harvest(original, syntax_uid)
+                known.study.harvest(original, original_syntax or syntax_uid)
                 if study:
                     self._store_new(study, known)
                 hits = known.study.check(output, syntax_uid, kept, head=head, name=name, pseudonym=pseudonym)

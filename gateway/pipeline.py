@@ -30,7 +30,7 @@ from gateway.errors import HoldObject, RefuseObject
 from gateway.model import Decision, Evidence, Identity, Instance, Job, Origin, Verdict
 from gateway.rulebook import Rulebook, Ruleset
 from gateway.steps.contract import Around, Passing
-from gateway.steps.table import run_all
+from gateway.steps.table import fitted, run_all
 from gateway.store.spool import Incoming, Spool
 from gateway.writer.client import WriterClient
 from gateway.writer.messages import Committed
@@ -162,6 +162,7 @@ def prepare(job: Job, spool: Spool, rulebook: Rulebook) -> Iterator[Outgoing]:
     around = Around(ruleset, ruleset.egress, spool.scratch, instance)
     with spool.open(instance.stored) as spooled:
         made = run_all(Passing(spooled, instance.syntax, instance.identity), route.steps, around)
+        made = fitted(made, ruleset.config.destinations.get(job.destination), around)
         yield Outgoing(
             job, made.source, made.syntax, made.identity, made.done, made.anonymized, made.evidence, made.kind
         )

@@ -16,7 +16,7 @@ from threading import Lock
 
 from gateway.config.kept import keep, kept
 from gateway.config.load import load
-from gateway.config.schema import Config, Pixels, Route
+from gateway.config.schema import Config, Pixels, Plugin, Route
 from gateway.config.schema import Patients as ByKey
 from gateway.config.secrets import resolve
 from gateway.decide.check import problems as rule_problems
@@ -42,6 +42,7 @@ class Deidentification:
     key_id: str
     patients: Patients
     pixels: How
+    features: Plugin | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,12 @@ def compile_ruleset(config: Config, digest: str, *, key: bytes | None = None) ->
         except GatewayError as error:
             raise GatewayError(error.reason, f"deidentify {name}: {error.detail}") from error
         ready[name] = Deidentification(
-            tables=tables, context=context, key_id=key_id(secret), patients=patients, pixels=_pixels(block.pixels)
+            tables=tables,
+            context=context,
+            key_id=key_id(secret),
+            patients=patients,
+            pixels=_pixels(block.pixels),
+            features=block.visual_features,
         )
     routes = {route.id: route for route in config.routes}
     reports = {name: settings.read(block.model_dump()) for name, block in config.reports.items()}

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "echo": ("echo", "echo"),
     "status": ("status", "status"),
     "held": ("held", "app"),
+    "pixels": ("pixels", "app"),
     "audit": ("audit", "app"),
     "manifest": ("manifest", "app"),
     "media": ("media", "app"),

@@ -33,6 +33,7 @@ STEPS: Final[dict[str, Flow]] = {
     "mdm": Flow(Kind.CDA, Kind.HL7V2),
     "encapsulate": Flow(Kind.CDA, Kind.DICOM),
     "cda": Flow(Kind.DICOM, Kind.CDA),
+    "transcode": Flow(Kind.DICOM, Kind.DICOM),
 }
 
 DESTINATIONS: Final[dict[str, frozenset[Kind]]] = {

@@ -482,6 +482,9 @@ class Step(Block):
     mdm: Mdm | None = None  # CDA as an HL7 v2 message
     encapsulate: Literal["cda"] | None = None  # CDA as a DICOM object
     cda: str | None = None  # a reports block: SR becomes HL7 CDA
+    transcode: Literal["explicit-le", "implicit-le", "rle", "jpeg-lossless", "jpeg-ls", "jpeg-2000", "htj2k"] | None = (
+        None
+    )
 
 
 class Group(Block):

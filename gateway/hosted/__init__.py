@@ -3,5 +3,6 @@
 process.py   runs one program under limits of time, memory and output
 launch.py    sets the limits in the new process, then becomes the program
 reading.py   a program of ours: reads one PDF
-series.py    a plug-in and one series: what it gets, what it must give back (docs/plugins.md)
+frames.py    a program of ours: reads frames, one after the other
+text.py      the text detectors it uses
 """

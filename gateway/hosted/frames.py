@@ -31,7 +31,7 @@ from transforms.errors import TransformError
 from transforms.pixels.boxes import Box
 from transforms.pixels.image import Image
 
-BOUNDS = Bounds(timeout=60.0, memory=4 << 30, output=0)  # a frame; the models of the detector need address space
+BOUNDS = Bounds(timeout=120.0, memory=4 << 30, output=0)  # a frame; the models of the detector need address space
 _FRAMES_OF_ONE = 2000  # then the child is replaced: what it leaks ends
 _LONGEST = 1 << 31  # bytes of an answer
 _IDLE_CPU = 3600.0  # seconds of the processor for all of a child's frames
@@ -196,7 +196,7 @@ def _did(task: Task, data: bytes) -> tuple[Done, bytes]:
         return Done(), working.preview(data, task.image, task.syntax)
     from gateway.hosted import text
 
-    return Done(boxes=working.found(data, task.image, task.syntax, text.look)), b""
+    return Done(boxes=working.found(data, task.image, task.syntax, text.look, text.second())), b""
 
 
 def _say(said: IO[bytes], done: Done, out: bytes) -> None:

@@ -13,9 +13,10 @@ from io import BytesIO
 from typing import Any, Final
 
 from transforms.pixels.boxes import Box
-from transforms.pixels.pictures import Picture
+from transforms.pixels.pictures import Look, Picture
 
 _LONGEST: Final = 60.0  # seconds of one look of tesseract
+_LARGEST: Final = 0.1  # of the picture
 _SURE: Final = 50.0  # percent: below it, and with fewer than three letters or digits, tesseract sees texture
 
 
@@ -36,8 +37,12 @@ def _rapidocr() -> Any:
 def look(picture: Picture) -> list[Box]:
     """Boxes of text in a picture of 8-bit colours."""
     found = _rapidocr()(picture[..., ::-1], use_det=True, use_cls=False, use_rec=False)
-    boxes = [] if found.boxes is None else [_around(each) for each in found.boxes]
-    return boxes + _tesseract(picture)
+    return [] if found.boxes is None else [_around(each) for each in found.boxes]
+
+
+def second() -> Look | None:
+    """The other detector, where it is installed."""
+    return _tesseract if shutil.which("tesseract") else None
 
 
 def _around(corners: Any) -> Box:
@@ -46,9 +51,7 @@ def _around(corners: Any) -> Box:
 
 
 def _tesseract(picture: Picture) -> list[Box]:
-    program = shutil.which("tesseract")
-    if program is None:
-        return []
+    program = shutil.which("tesseract") or "tesseract"
     from PIL import Image
 
     data = BytesIO()
@@ -62,5 +65,7 @@ def _tesseract(picture: Picture) -> list[Box]:
         cells = line.split("\t")
         if len(cells) == 12 and float(cells[10]) >= _SURE and sum(each.isalnum() for each in cells[11]) > 2:
             left, top, width, height = (int(each) for each in cells[6:10])
+            if width * height > _LARGEST * picture.shape[0] * picture.shape[1]:
+                continue  # no word: what it makes of lines and edges
             found.append(Box(left, top, left + width, top + height))
     return found

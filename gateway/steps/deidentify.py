@@ -12,10 +12,11 @@ from gateway.documents import deidentified
 from gateway.egress import kept
 from gateway.model import Evidence, Identity
 from gateway.pixels.cleaning import cleaned
+from gateway.pixels.features import featureless
 from gateway.pixels.groups import Groups
 from gateway.steps.contract import Around, Checked, Passing
 from transforms.dataset import convert, syntax
-from transforms.deidentify.options import PIXELS
+from transforms.deidentify.options import PIXELS, VISUAL_FEATURES
 from transforms.egress import VERSION as EGRESS_VERSION
 from transforms.source import ByteSource
 
@@ -34,10 +35,14 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
     table = how.tables.of(source, uid)
     ran: frozenset[str] = frozenset()
     steps = passing.done
+    state = None if around.trial else around.ruleset.config.state.dir
+    if VISUAL_FEATURES in table.options and how.features is not None:
+        made = featureless(source, uid, how.features, state / "hosted" if state else None, around.scratch)
+        if made is not None:
+            source, uid, ran, steps = made, syntax.EXPLICIT_LE, ran | {VISUAL_FEATURES}, (*steps, "visual-features")
     if PIXELS in table.options:
-        groups = None if around.trial else Groups(around.ruleset.config.state.dir)
-        pixels = cleaned(source, uid, how.pixels, around.scratch, groups)
-        source, ran, steps = pixels.source, pixels.ran, (*steps, *pixels.steps)
+        pixels = cleaned(source, uid, how.pixels, around.scratch, Groups(state) if state else None)
+        source, ran, steps = pixels.source, ran | pixels.ran, (*steps, *pixels.steps)
     done = deidentified(source, uid, table, how.context, patient=patient, ran=ran, trace=around.trace)
     study, name, given = passing.identity.study, done.sop_instance, done.patient_id
     let_through = kept(table)

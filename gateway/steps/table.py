@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.config.schema import Step
+from gateway.config.kinds import Kind
+from gateway.config.schema import Destination, Step
 from gateway.errors import HoldObject
-from gateway.steps import cda, deidentify, encapsulate, mdm
+from gateway.steps import cda, deidentify, encapsulate, mdm, transcode
 from gateway.steps.contract import Around, Passing, StepKind
+from transforms.dataset import syntax
 from transforms.errors import TransformError
 
 STEPS: dict[str, StepKind] = {
@@ -16,6 +18,7 @@ STEPS: dict[str, StepKind] = {
     "mdm": mdm,
     "encapsulate": encapsulate,
     "cda": cda,
+    "transcode": transcode,
 }
 
 
@@ -35,6 +38,14 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
         return STEPS[named(step)].run(passing, step, around)
     except TransformError as error:
         raise HoldObject(error.reason, error.detail) from error
+
+
+def fitted(passing: Passing, destination: Destination | None, around: Around) -> Passing:
+    """Decompressed where the destination takes uncompressed syntaxes only (PS3.5 10.1). Raises HoldObject."""
+    only = destination is not None and destination.dimse is not None and destination.dimse.uncompressed_only
+    if not only or passing.kind is not Kind.DICOM or syntax.lookup(passing.syntax).uncompressed:
+        return passing
+    return run(passing, Step(transcode="explicit-le"), around)
 
 
 def run_all(passing: Passing, steps: Iterable[Step], around: Around) -> Passing:

@@ -67,11 +67,12 @@ def _pydicom(plugin: str) -> Decoder:
     """A decoder behind pydicom's port, without colour conversion."""
 
     def decode(data: bytes, image: Image, uid: str) -> Decoded:
+        stored = image.allocated if uid == RLE else image.stored  # RLE carries what stands above Bits Stored, too
         encapsulate, pixels = _library("pydicom.encaps").encapsulate, _library("pydicom.pixels")
         array, meta = pixels.get_decoder(uid).as_array(
             encapsulate([data], has_bot=False), index=0, raw=True, decoding_plugin=plugin,
             rows=image.rows, columns=image.columns, samples_per_pixel=image.samples, number_of_frames=1,
-            photometric_interpretation=image.photometric, bits_allocated=image.allocated, bits_stored=image.stored,
+            photometric_interpretation=image.photometric, bits_allocated=image.allocated, bits_stored=stored,
             pixel_representation=int(image.signed), planar_configuration=0, pixel_keyword="PixelData",
         )  # fmt: skip
         return Decoded(array, str(meta["photometric_interpretation"]))

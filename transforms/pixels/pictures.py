@@ -4,7 +4,7 @@ Rules of this file
 * A frame is shown several times: its range as it is, and with the contrast of each part stretched, so that text a
   window would hide is seen. Large frames are shown in tiles that overlap, small ones enlarged.
 * What a detector finds is a box with a margin, whatever it reads there or does not.
-* It looks again at the frame with the boxes blanked, until nothing is found: text close to other text is missed once.
+* It looks again at the frame with the boxes blanked: text close to other text is missed once.
 * The detector is a function that is given (`Look`): which one, gateway/hosted/text.py knows.
 """
 
@@ -25,20 +25,23 @@ Look = Callable[[Picture], list[Box]]
 TILE: Final = 1000  # pixels of a side; above TILE + OVERLAP a frame is cut
 OVERLAP: Final = 140
 SMALL: Final = 400  # a frame whose larger side has at most so many pixels is shown twice as large
-ROUNDS: Final = 3
+ROUNDS: Final = 2
+LARGEST: Final = 0.2  # of a picture: what a line of text may cover
 
 
-def text_boxes(array: npt.NDArray[Any], image: Image, photometric: str, look: Look) -> tuple[Box, ...]:
-    """Where text is, in boxes of the frame."""
+def text_boxes(
+    array: npt.NDArray[Any], image: Image, photometric: str, look: Look, second: Look | None = None
+) -> tuple[Box, ...]:
+    """Where text is, in boxes of the frame. `second` is another detector: it looks once, at the picture for people."""
     pictures = shown(array, image, photometric)
-    found: set[Box] = set()
-    for _ in range(ROUNDS):
-        fresh = {each for picture in pictures for each in _looked(picture, look)} - found
+    found: set[Box] = set(_looked(pictures[0], second, parts=False)) if second is not None else set()
+    for round_ in range(ROUNDS):
+        fresh = {each for picture in pictures for each in _looked(picture, look, parts=round_ == 0)} - found
         if not fresh:
             break
         found |= fresh
         for picture in pictures:
-            for each in within(fresh, image.columns, image.rows):
+            for each in within(found, image.columns, image.rows):
                 picture[each.top : each.bottom, each.left : each.right] = 0
     return within(found, image.columns, image.rows)
 
@@ -114,26 +117,40 @@ def _rgb(array: Picture, photometric: str) -> Picture:
     return out
 
 
-def _looked(picture: Picture, look: Look) -> Iterator[Box]:
+def _looked(picture: Picture, look: Look, *, parts: bool, side: int = TILE) -> Iterator[Box]:
     """What the detector finds, as boxes of the picture with their margin."""
-    for left, top, tile in _tiles(picture):
+    for left, top, tile in _tiles(picture, side):
         scale = 2 if max(tile.shape[:2]) <= SMALL else 1
-        if scale > 1:
-            tile = np.repeat(np.repeat(tile, scale, axis=0), scale, axis=1)
-        for each in look(np.ascontiguousarray(tile)):
-            box = Box(
-                left + each.left // scale, top + each.top // scale,
-                left - (-each.right // scale), top - (-each.bottom // scale),
-            )  # fmt: skip
-            yield box.grown(max(4, min(box.right - box.left, box.bottom - box.top) // 4))
+        enlarged = np.repeat(np.repeat(tile, scale, axis=0), scale, axis=1) if scale > 1 else tile
+        for each in look(np.ascontiguousarray(enlarged)):
+            box = Box(each.left // scale, each.top // scale, -(-each.right // scale), -(-each.bottom // scale))
+            if _texture(box, tile):
+                if parts:  # no line of text looks like this: what is in it is looked at by parts, once
+                    half = max(tile.shape[:2]) // 2
+                    yield from (_moved(each, left, top) for each in _looked(tile, look, parts=False, side=half))
+                    parts = False
+                continue
+            margin = max(4, min(box.right - box.left, box.bottom - box.top) // 4)
+            yield _moved(box, left, top).grown(margin)
 
 
-def _tiles(picture: Picture) -> Iterator[tuple[int, int, Picture]]:
-    rows, columns = picture.shape[:2]
-    for top in _starts(rows):
-        for left in _starts(columns):
-            yield left, top, picture[top : top + TILE + OVERLAP, left : left + TILE + OVERLAP]
+def _texture(box: Box, tile: Picture) -> bool:
+    """A box over much of the picture, and no long one: the speckle of an image, not a line of text."""
+    width, height = box.right - box.left, box.bottom - box.top
+    much = width * height > LARGEST * tile.shape[0] * tile.shape[1]
+    return much and max(width, height) < 4 * min(width, height)
 
 
-def _starts(length: int) -> range:
-    return range(0, max(1, length - OVERLAP), TILE)
+def _moved(box: Box, left: int, top: int) -> Box:
+    return Box(box.left + left, box.top + top, box.right + left, box.bottom + top)
+
+
+def _tiles(picture: Picture, side: int) -> Iterator[tuple[int, int, Picture]]:
+    """Parts of about that size, each with some of the next one."""
+    for top in _starts(picture.shape[0], side):
+        for left in _starts(picture.shape[1], side):
+            yield left, top, picture[top : top + side + OVERLAP, left : left + side + OVERLAP]
+
+
+def _starts(length: int, side: int) -> range:
+    return range(0, max(1, length - OVERLAP), side)

@@ -74,10 +74,12 @@ def transcoded(data: bytes, image: Image, uid: str, to: str) -> Frame:
     return Frame(codecs.encode(array, replace(image, photometric=decoded.photometric), to), decoded.photometric, sha256)
 
 
-def found(data: bytes, image: Image, uid: str, look: pictures.Look) -> tuple[Box, ...]:
+def found(
+    data: bytes, image: Image, uid: str, look: pictures.Look, second: pictures.Look | None = None
+) -> tuple[Box, ...]:
     """Where text is in the frame. Raises TransformError."""
     decoded = opened(data, image, uid)
-    return pictures.text_boxes(decoded.array, image, decoded.photometric, look)
+    return pictures.text_boxes(decoded.array, image, decoded.photometric, look, second)
 
 
 def preview(data: bytes, image: Image, uid: str) -> bytes:
