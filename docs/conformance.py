@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from gateway.config.schema import DimseDestination, DimseLimits, DimseListener
+from gateway.dimse.gathering import INVALID_ARGUMENT, RESOURCE_LIMITATION
 from gateway.dimse.negotiation import AcceptancePolicy
+from gateway.dimse.reception import CLASS_NOT_SUPPORTED, MISTYPED_ARGUMENT, NO_SUCH_ACTION, NO_SUCH_INSTANCE
 from gateway.dimse.status import Disposition, meaning
 from gateway.dimse.uids import (
     APPLICATION_CONTEXT,
@@ -22,6 +24,8 @@ from gateway.dimse.uids import (
     VERIFICATION,
     name_of,
 )
+from gateway.model import Failure
+from gateway.receive.commitment import PROCESSING_FAILURE
 from profiles.media import load, names
 from profiles.media.records import ADDITIONAL, KEYS
 from profiles.tls.bcp195 import PROFILES
@@ -150,12 +154,35 @@ def directory_records() -> str:
     return table(("Record", "Keys and types", "Table D.3-2 adds", "Table H.3-2 adds"), rows)
 
 
+def commitment() -> str:
+    """What an N-ACTION or N-EVENT-REPORT is answered with, and what a report says of an instance."""
+    words = {
+        Failure.PROCESSING: "held, dropped, refused, on a route that commits to nothing, or not there in time",
+        Failure.NO_SUCH_INSTANCE: "never came, or was given up by a person",
+        Failure.CLASS_CONFLICT: "came under another SOP class",
+    }
+    answers = (
+        (0x0000, "durably taken"),
+        (PROCESSING_FAILURE, "N-ACTION: another request under a known Transaction UID, or too many open"),
+        (NO_SUCH_INSTANCE, "not the well-known SOP instance"),
+        (INVALID_ARGUMENT, "not a data set of PS3.4 Annex J; N-EVENT-REPORT: of no transaction of ours with this peer"),
+        (CLASS_NOT_SUPPORTED, "SOP class is not that of the context"),
+        (NO_SUCH_ACTION, "N-ACTION: Action Type ID is not 1"),
+        (MISTYPED_ARGUMENT, "no data set"),
+        (RESOURCE_LIMITATION, "cannot be made durable now, or more than the limit"),
+    )
+    rows = [("answer", f"{status:04X}", text) for status, text in answers]
+    rows += [("Failure Reason in our report", f"{reason:04X}", text) for reason, text in words.items()]
+    return table(("What", "Value", "Means"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "association": association,
     "sop-classes": sop_classes,
     "transfer-syntaxes": transfer_syntaxes,
     "refused-syntaxes": refused_syntaxes,
     "statuses": statuses,
+    "commitment": commitment,
     "tls": tls,
     "media-profiles": media_profiles,
     "directory-records": directory_records,
