@@ -389,7 +389,7 @@ def _fire(it: Inside, clock: Clock, transactions: int, seed: int) -> None:
     """
     chance = random.Random(seed)
     valid: set[str] = set()  # SOP instances named by a report of the archive for the transaction that asks for it
-    superseded: list[CommitmentReport] = []
+    over: list[tuple[float, CommitmentReport]] = []  # what was true once, and from when on its transaction is over
     seen: Counter[str] = Counter()
     made = 0
     worker = it.worker("w0")
@@ -418,19 +418,20 @@ def _fire(it: Inside, clock: Clock, transactions: int, seed: int) -> None:
             worker.say(CommitmentReported("SURE", replace(good, transaction=f"2.25.{chance.getrandbits(90)}")))
             classes = tuple(replace(r, sop_class=MR) for r in good.committed)
             worker.say(CommitmentReported("SURE", replace(good, committed=classes)))
-            if superseded:
-                old = chance.choice(superseded)
+            past = [old for since, old in over if since < clock.now]
+            if past:
+                old = chance.choice(past)
                 worker.say(CommitmentReported("SURE", replace(old, committed=good.committed)))
-                worker.say(CommitmentReported("SURE", old))  # its transaction is over, and was perhaps refused
+                worker.say(CommitmentReported("SURE", old))
         elif act == "part":
             some = good.committed[: max(1, len(good.committed) // 2)]
             valid.update(r.sop_instance for r in some)
             worker.say(CommitmentReported("SURE", replace(good, committed=some)))
         elif act == "refuse":
             worker.say(CommitmentReported("SURE", report(task, *(r.sop_instance for r in good.committed))))
-            superseded.append(good)
+            over.append((0.0, good))
         elif act == "late":
-            superseded.append(good)
+            over.append((clock.now + 610, good))
 
     while made < transactions or it.stage.counted().keys() - {"delivered", "held"}:
         if made < transactions:
