@@ -29,8 +29,8 @@ from gateway.media import packing
 from gateway.media.errors import MediaError
 from gateway.media.medium import Medium, mounted
 from gateway.media.members import Member
-from gateway.media.sealing import free, partial_beside, seal
-from gateway.media.staging import Place, Protection, Volume, stage, synced
+from gateway.media.sealing import free, partial_beside, seal, synced
+from gateway.media.staging import Place, Protection, Volume, stage
 from gateway.media.survey import Surveyed, survey
 from gateway.media.volumes import Overhead, allotted, total
 from profiles.media import ApplicationProfile

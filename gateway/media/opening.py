@@ -26,8 +26,7 @@ from typing import BinaryIO, Final, NamedTuple, Protocol
 from gateway.errors import GatewayError
 from gateway.media.errors import MediaError, from_os
 from gateway.media.medium import Medium, Parts, folded, mounted
-from gateway.media.sealing import partial_beside, seal
-from gateway.media.staging import synced
+from gateway.media.sealing import partial_beside, seal, synced
 from gateway.store.spool import FileSource
 from transforms.dataset import framing, part10, values
 from transforms.errors import TransformError

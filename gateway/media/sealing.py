@@ -83,14 +83,6 @@ def seal(partial: Path, out: Path, *, single: bool = False) -> None:
         raise from_os(error, str(out)) from None
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _linked(file: Path, out: Path) -> None:
     try:
         os.link(file, out)  # fails where the name is taken; a rename would not
@@ -100,3 +92,24 @@ def _linked(file: Path, out: Path) -> None:
         if out.exists():
             raise FileExistsError from None
         file.rename(out)
+
+
+def synced(place: Path) -> None:
+    """Make a file, or a folder with all that is in it, durable. Raises OSError.
+
+    It is dropped from the page cache: what reads it again reads the disk.
+    """
+    for folder, _, files in os.walk(place) if place.is_dir() else [(str(place.parent), [], [place.name])]:
+        for name in files:
+            _sync(Path(folder, name))
+        _sync(Path(folder))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+        if not path.is_dir():
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)

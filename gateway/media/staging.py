@@ -1,8 +1,8 @@
 """Writes the files of one volume into a folder: the objects, the DICOMDIR, the pages for people.
 
 Rules of this file
-* Each file is written once and hashed on its way. `synced` makes a whole folder durable at its end, which costs a
-  fraction of doing it file by file, and drops it from the page cache, so that reading it again is reading the disk.
+* Each file is written once and hashed on its way. Nothing is durable yet: the whole folder is synced at its end
+  (sealing.py), which costs a fraction of doing it file by file.
 * In a secure set every DICOM file goes through `Protection`, the DICOMDIR too; not a byte of it touches the disk
   before it is encrypted.
 * An object must still be what the survey saw: an input that has changed since stops everything.
@@ -159,21 +159,3 @@ class Hashing:
         self.size += len(data)
         self._seen(len(data))
         return self._file.write(data)
-
-
-def synced(place: Path) -> None:
-    """Make a file, or a folder with all that is in it, durable. Raises OSError."""
-    for folder, _, files in os.walk(place) if place.is_dir() else [(str(place.parent), [], [place.name])]:
-        for name in files:
-            _sync(Path(folder, name))
-        _sync(Path(folder))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-        if not path.is_dir():
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(descriptor)
