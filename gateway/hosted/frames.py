@@ -2,6 +2,7 @@
 
 Rules of this file
 * One child, started when it is first needed, kept for many frames; under a limit of memory, and of time for each frame.
+  A thread of its own starts it: a child dies with the thread that started it (launch.py), and lanes come and go.
 * One that dies, is late or answers nonsense costs the frame it had, not the next one: another child is started.
 * It gets pixels and how to read them. No name, no key, no path; it says boxes, frames, or a reason.
 * Safe to use from many threads: one frame at a time.
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -72,12 +74,16 @@ class Frames:
         self._bounds = bounds
         self._lock = Lock()
         self._child: _Child | None = None
+        self._starter = ThreadPoolExecutor(1, "frames")
 
     def do(self, task: Task, data: bytes) -> tuple[Done, bytes]:
         """One task. Raises TransformError with the child's reason, or frame-too-costly."""
         with self._lock:
-            child = self._child or self._start()
-            self._child = None  # until it has answered
+            child, self._child = self._child, None  # until it has answered
+            if child is not None and child.process.poll() is not None:
+                _end(child)  # it has died since: no fault of this frame
+                child = None
+            child = child or self._starter.submit(self._start).result()
             try:
                 done, out = _asked(child, task, data, time.monotonic() + self._bounds.timeout)
             except (OSError, EOFError, TimeoutError, msgspec.DecodeError):

@@ -32,7 +32,7 @@ _DRAWN: Final = (
     "1.2.840.10008.5.1.4.1.1.77.1.2.1",  # video microscopy
     "1.2.840.10008.5.1.4.1.1.77.1.4",  # photography
 )
-_SCREENS: Final = ("SCREEN", "REPORT", "DOSE", "SAVE")
+_SCREENS: Final = ("SCREEN", "REPORT", "DOSE", "SAVE", "LABEL", "OVERVIEW")  # the last two: of a slide
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ def test_what_is_plain_is_left_alone() -> None:
 @pytest.mark.parametrize("change", [
     {"Modality": "US"}, {"Modality": ""}, {"BurnedInAnnotation": "YES"}, {"SOPClassUID": SC}, {"ConversionType": "WSD"},
     {"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, {"ImageType": ["DERIVED", "PRIMARY", "DOSE REPORT"]},
+    {"Modality": "SM", "ImageType": ["ORIGINAL", "PRIMARY", "LABEL", "NONE"]},
     {"Modality": "US", "BurnedInAnnotation": "NO"}, {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7.4"},
 ])  # fmt: skip
 def test_what_is_risky(change: dict[str, Any]) -> None:
