@@ -108,11 +108,11 @@ class _Images:
         self._paths: dict[str, Path] = {}
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
+                with path.open("rb") as file:
+                    head = file.read(1 << 12)
                 try:
-                    with path.open("rb") as file:
-                        head = file.read(1 << 12)
                     self._paths.setdefault(split(BytesSource(head)).sop_instance, path)
-                except (OSError, TransformError):
+                except TransformError:
                     continue  # a folder holds other files too
 
     def __call__(self, sop_instance: str) -> ByteSource | None:

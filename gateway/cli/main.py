@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "diff": ("diff", "diff"),
     "deid": ("deid", "deid"),
     "convert": ("convert", "convert"),
+    "render": ("render", "render"),
     "send": ("send", "send"),
     "echo": ("echo", "echo"),
     "status": ("status", "status"),

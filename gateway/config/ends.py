@@ -18,7 +18,7 @@ from gateway.config.problems import Loc, Problem, nearest
 
 DESTINATION_KINDS = tuple(kinds.DESTINATIONS)
 LISTENER_KINDS = ("dimse", "stow", "folder", "media")
-SECURED = ("dimse", "stow", "mllp")  # kinds that speak over a network
+SECURED = ("dimse", "stow", "mllp", "http")  # kinds that speak over a network
 
 
 def problems(data: Any, places: Positions) -> list[Problem]:
@@ -156,10 +156,13 @@ def _destination(block: Any, loc: Loc, data: Any, places: Positions) -> list[Pro
     found += commitment.of_destination(block, loc, data, places)
     if "client_cert" in mapping(block, "tls"):
         found.append(places.at_key((*loc, "tls", "client_cert"), "`client_cert` belongs to listeners"))
-    url = text(mapping(block, "stow"), "url")
+    url = text(mapping(block, kinds[0]), "url")
     if url is not None and url.startswith("http:") == given(block, "tls"):
         wanted = "https, because `tls` is given" if given(block, "tls") else "http, because it is `unsafe_plaintext`"
-        found.append(places.at_value((*loc, "stow", "url"), f"this URL begins with {wanted}"))
+        found.append(places.at_value((*loc, kinds[0], "url"), f"this URL begins with {wanted}"))
+    if given(mapping(block, "http"), "authorization") and not given(block, "tls"):
+        message = "a credential must not cross the network in plaintext: use tls"
+        found.append(places.at_key((*loc, "http", "authorization"), message))
     if given(mapping(block, "stow"), "oauth") and not given(block, "tls"):
         found.append(places.at_key((*loc, "stow", "oauth"), "a token must not cross the network in plaintext: use tls"))
     return found

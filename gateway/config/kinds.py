@@ -34,6 +34,8 @@ STEPS: Final[dict[str, Flow]] = {
     "encapsulate": Flow(Kind.CDA, Kind.DICOM),
     "cda": Flow(Kind.DICOM, Kind.CDA),
     "transcode": Flow(Kind.DICOM, Kind.DICOM),
+    "aim": Flow(Kind.DICOM, Kind.AIM),
+    "sr": Flow(Kind.AIM, Kind.DICOM),
 }
 
 DESTINATIONS: Final[dict[str, frozenset[Kind]]] = {
@@ -42,4 +44,5 @@ DESTINATIONS: Final[dict[str, frozenset[Kind]]] = {
     "stow": frozenset({Kind.DICOM}),
     "media": frozenset({Kind.DICOM}),
     "mllp": frozenset({Kind.HL7V2}),
+    "http": frozenset({Kind.AIM, Kind.CDA}),
 }

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
+from gateway.config.annotations import Aim, Annotations, HttpDestination
+from gateway.config.block import Block as Block
 from gateway.config.document import Positions
 from gateway.config.units import (
     AETitle,
@@ -33,12 +35,6 @@ from gateway.config.units import (
     WebUrl,
     Words,
 )
-
-
-class Block(BaseModel):
-    """Base of every block: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, hide_input_in_errors=True)
 
 
 class State(Block):
@@ -338,6 +334,7 @@ class Destination(Block):
     stow: StowDestination | None = None
     dimse: DimseDestination | None = None
     mllp: MllpDestination | None = None
+    http: HttpDestination | None = None
     folder: FolderDestination | None = None
     media: MediaDestination | None = None
     tls: Tls | None = None
@@ -485,6 +482,8 @@ class Step(Block):
     transcode: Literal["explicit-le", "implicit-le", "rle", "jpeg-lossless", "jpeg-ls", "jpeg-2000", "htj2k"] | None = (
         None
     )
+    aim: Aim | None = None  # SR of TID 1500 as AIM v4
+    sr: Annotations | None = None  # AIM as SR of TID 1500
 
 
 class Group(Block):

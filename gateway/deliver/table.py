@@ -11,6 +11,7 @@ from gateway.deliver.contract import Carrier, UnitCarrier
 from gateway.deliver.dimse import DimseCarrier
 from gateway.deliver.folder import FolderCarrier
 from gateway.deliver.group_folder import GroupFolderCarrier
+from gateway.deliver.http import HttpCarrier
 from gateway.deliver.media import MediaCarrier
 from gateway.deliver.mllp import MllpCarrier
 from gateway.deliver.stow import StowCarrier
@@ -40,6 +41,10 @@ def _mllp(destination: Destination, around: Surroundings) -> Carrier:
     return MllpCarrier(destination, _context(destination, around))
 
 
+def _http(destination: Destination, around: Surroundings) -> Carrier:
+    return HttpCarrier(destination, _context(destination, around))
+
+
 def _folder(destination: Destination, around: Surroundings) -> Carrier | UnitCarrier:
     assert destination.folder is not None
     if destination.folder.layout == "group":
@@ -65,6 +70,7 @@ CARRIERS: dict[str, Callable[[Destination, Surroundings], Carrier | UnitCarrier]
     "stow": _stow,
     "media": _media,
     "mllp": _mllp,
+    "http": _http,
 }
 
 

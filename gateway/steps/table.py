@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from gateway.config.kinds import Kind
 from gateway.config.schema import Destination, Step
 from gateway.errors import HoldObject
-from gateway.steps import cda, deidentify, encapsulate, mdm, transcode
+from gateway.steps import aim, cda, deidentify, encapsulate, mdm, sr, transcode
 from gateway.steps.contract import Around, Passing, StepKind
 from transforms.dataset import syntax
 from transforms.errors import TransformError
@@ -19,6 +19,8 @@ STEPS: dict[str, StepKind] = {
     "encapsulate": encapsulate,
     "cda": cda,
     "transcode": transcode,
+    "aim": aim,
+    "sr": sr,
 }
 
 

@@ -10,11 +10,19 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from gateway.config.annotations import HttpDestination
 from gateway.config.kinds import Kind
-from gateway.config.schema import Destination, DimseDestination, FolderDestination, MllpDestination, StowDestination
+from gateway.config.schema import (
+    Destination,
+    DimseDestination,
+    FolderDestination,
+    MllpDestination,
+    StowDestination,
+)
 from gateway.deliver.contract import Carrier, Need
 from gateway.deliver.dimse import DimseCarrier
 from gateway.deliver.folder import FolderCarrier
+from gateway.deliver.http import HttpCarrier
 from gateway.deliver.mllp import MllpCarrier
 from gateway.deliver.stow import StowCarrier
 from gateway.deliver.table import CARRIERS
@@ -24,6 +32,7 @@ from gateway.pipeline import Outgoing
 from tests.system.harness import Sink, free_port
 from tests.system.receivers import Receiver
 from tests.system.senders import CT, ct, encoded
+from tests.system.takers import Taker
 from tests.wire.web import serving
 from transforms.dataset import convert, part10, syntax
 from transforms.source import BytesSource, chunks
@@ -72,6 +81,11 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
                 stow(server.port), lambda: [each.stored.sha256 for each in instances], stow(free_port()), outgoing
             )
         return
+    if request.param == "http":
+        taker = Taker()
+        yield Stage(http(taker.port), lambda: [sha(each) for each in taker.bodies], http(free_port()), annotation, "")
+        taker.close()
+        return
     if request.param == "mllp":
         receiver = Receiver()
 
@@ -99,6 +113,16 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
 def mllp(port: int) -> Carrier:
     block = MllpDestination(host="127.0.0.1", port=port, timeout="2s")
     return MllpCarrier(Destination(mllp=block, unsafe_plaintext="a test"), None)
+
+
+def http(port: int) -> Carrier:
+    block = HttpDestination(url=f"http://127.0.0.1:{port}/aims", timeout="2s")
+    return HttpCarrier(Destination(http=block, unsafe_plaintext="a test"), None)
+
+
+def annotation(number: int = 1) -> Outgoing:
+    made = message(number)
+    return Outgoing(made.job, made.source, "", made.identity, kind=Kind.AIM)
 
 
 def message(number: int = 1) -> Outgoing:
@@ -170,7 +194,7 @@ def test_an_object_that_cannot_be_read_to_its_end_leaves_nothing(stage: Stage) -
             raise OSError(5, "spool")
 
     whole = stage.outgoing()
-    broken = Outgoing(whole.job, Short(b"x" * 4096), whole.syntax, whole.identity)
+    broken = Outgoing(whole.job, Short(b"x" * 4096), whole.syntax, whole.identity, kind=whole.kind)
     session = stage.carrier.open(NEEDS)
     with pytest.raises((OSError, DestinationDown)):
         session.send(broken)

@@ -211,6 +211,7 @@ class _Writer:
         out.text(0x00080080, author.person.institution, empty=True)  # type 2 here, 3 elsewhere
         if author.type == "PSN":
             out.items(0x00401101, self.items.codes(author.person.codes), empty=True)  # type 2 of a person
+            out.items(0x00080082, self.items.codes(author.person.institution_codes), empty=True)
 
     def _participant(self, participant: Participant) -> bytes:
         out = Attributes()

@@ -90,12 +90,6 @@ def test_unknown_targets_and_folders_are_named(sr: Path, tmp_path: Path) -> None
     assert convert("--to", "sr", "--options", tmp_path / "site.yaml", "--out", tmp_path / "o", sr)[0] == 2
 
 
-def test_options_that_no_conversion_takes_are_told(sr: Path, tmp_path: Path) -> None:
-    (tmp_path / "site.yaml").write_text("mdmm: {processing: T}")
-    code, output = convert("--to", "sr", "--options", tmp_path / "site.yaml", "--out", tmp_path / "o", sr)
-    assert (code, "no conversion takes 'mdmm'" in output) == (3, True), output
-
-
 def test_a_way_leads_through_cda(monkeypatch: pytest.MonkeyPatch) -> None:
     table = {("sr", "cda"): ("here", "first"), ("cda", "mdm"): ("here", "second"), ("aim", "sr"): ("here", "third")}
     monkeypatch.setattr(conversions, "CONVERSIONS", table)

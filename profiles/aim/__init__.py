@@ -1,0 +1,1 @@
+"""AIM (PS3.21) as data: names of its statements, enumerations, code maps, mapping rows, what is lost and why."""
