@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from cryptography import x509
+
 from gateway.config.kept import keep, kept
 from gateway.config.load import load
 from gateway.config.schema import Config, Pixels, Plugin, Route
@@ -26,6 +28,7 @@ from gateway.errors import GatewayError, HoldObject
 from gateway.overrides import Tables
 from gateway.patients.lookup import Patients, store
 from gateway.pixels.cleaning import How
+from gateway.security.reidentification import read_recipients
 from gateway.store.lineages import Lineages, lineages_of
 from transforms.cda import settings
 from transforms.cda.options import Options
@@ -43,6 +46,7 @@ class Deidentification:
     patients: Patients
     pixels: How
     features: Plugin | None
+    recipients: tuple[x509.Certificate, ...] = ()  # of encrypted attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def compile_ruleset(config: Config, digest: str, *, key: bytes | None = None) ->
     given = store(config.state.dir)
     for name, block in config.deidentify.items():
         if key is not None:
-            block = block.model_copy(update={"patients": ByKey(), "escrow": None})
+            block = block.model_copy(update={"patients": ByKey(), "escrow": None, "encrypted_attributes": None})
         secret = resolve(block.key) if key is None else key
         project = block.project or name
         try:
@@ -100,6 +104,8 @@ def compile_ruleset(config: Config, digest: str, *, key: bytes | None = None) ->
         context = Context(key=secret, project=project)
         try:
             patients = Patients(block, context, given)
+            sealed = block.encrypted_attributes
+            recipients = read_recipients(sealed.recipients) if sealed is not None else ()
         except GatewayError as error:
             raise GatewayError(error.reason, f"deidentify {name}: {error.detail}") from error
         ready[name] = Deidentification(
@@ -109,6 +115,7 @@ def compile_ruleset(config: Config, digest: str, *, key: bytes | None = None) ->
             patients=patients,
             pixels=_pixels(block.pixels),
             features=block.visual_features,
+            recipients=recipients,
         )
     routes = {route.id: route for route in config.routes}
     reports = {name: settings.read(block.model_dump()) for name, block in config.reports.items()}

@@ -129,6 +129,16 @@ class RowsForgotten(Event, frozen=True, kw_only=True):
     before: float  # seconds since the epoch: the last change of each is older
 
 
+class Reidentified(Event, frozen=True, kw_only=True):
+    """An object's encrypted attributes are about to be put back (PS3.15 E.1.2, docs/reidentification.md)."""
+
+    study: str  # as it was de-identified
+    sop_class: str
+    sop_instance: str  # as it was de-identified
+    recipient: str  # SHA-256 of the officer's public key
+    user: str
+
+
 AnyEvent = (
     ApplicationStarted
     | ApplicationStopped
@@ -142,4 +152,5 @@ AnyEvent = (
     | ObjectDiscarded
     | ManifestMade
     | RowsForgotten
+    | Reidentified
 )

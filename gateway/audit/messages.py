@@ -223,6 +223,21 @@ def _forgotten(event: events.RowsForgotten, source: AuditSource) -> _Message:
     return _Message(codes.ROWS_FORGOTTEN, "D", (_us(source, (), codes.APPLICATION, requestor=True),), objects=(ledger,))
 
 
+def _reidentified(event: events.Reidentified, source: AuditSource) -> _Message:
+    """Ours. Of the object what it was called before: who it is of is what must not stand here."""
+    study = _Object(
+        event.study,
+        codes.STUDY_INSTANCE_UID,
+        "2",
+        "3",
+        details=(("Recipient", event.recipient),),
+        sop_classes={event.sop_class: 1},
+        instances=(event.sop_instance,),
+    )
+    participants = (_Participant(user_id=event.user, requestor=True), _us(source, (), codes.APPLICATION))
+    return _Message(codes.REIDENTIFIED, "U", participants, objects=(study,))
+
+
 BUILDERS: dict[type, Callable[[Any, AuditSource], _Message]] = {
     events.ApplicationStarted: _started,
     events.ApplicationStopped: _stopped,
@@ -236,6 +251,7 @@ BUILDERS: dict[type, Callable[[Any, AuditSource], _Message]] = {
     events.ObjectDiscarded: _own(codes.OBJECT_DISCARDED, "D", SUCCESS),
     events.ManifestMade: _manifest,
     events.RowsForgotten: _forgotten,
+    events.Reidentified: _reidentified,
 }
 
 

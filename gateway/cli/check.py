@@ -14,12 +14,13 @@ import typer
 from gateway.config.document import Positions
 from gateway.config.load import examine, rules_hash
 from gateway.config.problems import Loc, Problem, ordered
-from gateway.config.schema import Config, KeyPair, MediaDestination, MediaListener, Route, Tls
+from gateway.config.schema import Config, Deidentify, KeyPair, MediaDestination, MediaListener, Route, Step, Tls
 from gateway.config.secrets import resolve
 from gateway.decide.check import problems as rule_problems
 from gateway.errors import GatewayError
 from gateway.patients.check import problems as patient_problems
 from gateway.security import tls
+from gateway.security.credentials import utcnow
 from gateway.steps.table import told
 from transforms.deidentify.profile import compile_profile
 from transforms.errors import TransformError
@@ -103,6 +104,7 @@ def outside(config: Config) -> list[Problem]:
         except GatewayError as error:
             found.append(places.at_value(loc, str(error)))
         found += patient_problems(block, loc[:2], places)
+        found += _recipients(block, loc[:2], places)
         try:
             table = compile_profile(
                 block.profile, block.options, block.override, media=block.media, documents=block.documents
@@ -112,6 +114,9 @@ def outside(config: Config) -> list[Problem]:
             continue
         text = "keeps more than the profile: where it does, the object claims no method codes"
         found += [places.warn((*loc[:2], "override", number - 1), text) for number in table.looser]
+    for at, route in enumerate(config.routes):
+        for number, step in enumerate(route.steps):
+            found += _signatures(step, ("routes", at, "steps", number), places)
     for number, case in enumerate(config.cases):
         if case.given.file and not case.given.file.is_file():
             found.append(places.warn(("cases", number, "given", "file"), "there is no such file"))
@@ -137,6 +142,37 @@ def _media(block: MediaDestination | MediaListener, loc: Loc, places: Positions)
             ordered(block)
     except GatewayError as error:
         return [places.at_value(loc, str(error))]
+    return []
+
+
+def _recipients(block: Deidentify, loc: Loc, places: Positions) -> list[Problem]:
+    """Who may open encrypted attributes: certificates that are there, valid and for it."""
+    if block.encrypted_attributes is None:
+        return []
+    from gateway.security.reidentification import problems  # what reads and writes CMS
+
+    here = (*loc, "encrypted_attributes", "recipients")
+    listed = enumerate(block.encrypted_attributes.recipients)
+    return [places.at_value((*here, number), text) for number, file in listed for text in problems(file, utcnow())]
+
+
+def _signatures(step: Step, loc: Loc, places: Positions) -> list[Problem]:
+    """Who signs, and who is believed: files that are there and can be used."""
+    if step.sign is None and step.verify is None:
+        return []
+    from gateway.security import signers  # what reads and writes CMS
+    from gateway.steps.verify import trusted
+
+    if step.sign is not None:
+        pair = KeyPair(certificate=step.sign.certificate, key=step.sign.key)
+        texts = signers.problems(pair, rsa_only=True)
+        warned = [places.warn((*loc, "sign", "key"), text) for text in tls.warnings(pair)]
+        return [places.at_value((*loc, "sign"), text) for text in texts] + warned
+    assert step.verify is not None
+    try:
+        trusted(step.verify)
+    except GatewayError as error:
+        return [places.at_value((*loc, "verify"), error.detail)]
     return []
 
 

@@ -78,6 +78,10 @@ def deid(
         tuple[Path, Path] | None,
         typer.Option(metavar="CERT KEY", help="Who signs the manifest (PEM; a certificate for signing)."),
     ] = None,
+    recipient: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="CERT", help="Who may go back (`reidentify`): originals stay in, encrypted; repeatable."),
+    ] = None,
     processes: Annotated[int, typer.Option(min=0, help="Processes; 0: one for each processor.")] = 0,
 ) -> None:
     """De-identify files and folders: PS3.15 profiles, keyed UIDs and pseudonyms, names of outputs that say nothing.
@@ -96,11 +100,16 @@ def deid(
             mapping is not None,
             manifest is not None,
             devices,
+            tuple(recipient or ()),
         )
         _pixels(settings)
         write_manifest = _signing(manifest, sign)
         compiled(settings)
         patient_map(settings)
+        if recipient:
+            from gateway.security.reidentification import read_recipients  # what few ask for
+
+            read_recipients(recipient)
     except (GatewayError, TransformError) as error:
         fail(str(error))
     except ValueError as error:

@@ -14,7 +14,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from gateway.store.spool import FileSource
 from profiles.confidentiality import names
 from transforms.dataset import convert, framing, part10
 from transforms.dataset import syntax as syntaxes
-from transforms.deidentify.engine import Context, Pseudonym
+from transforms.deidentify.engine import Context, Deidentified, Pseudonym
 from transforms.deidentify.options import PIXELS
 from transforms.deidentify.overrides import Override
 from transforms.deidentify.patient import read_patient
@@ -71,6 +71,7 @@ class Settings:
     mapping: bool = False
     manifest: bool = False
     devices: Path | None = None  # the site's catalogue of devices (option clean-pixel-data)
+    recipients: tuple[Path, ...] = ()  # certificates of who may go back (PS3.15 E.1.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,8 @@ def _made(
             place = place if clean.source is data else None
             data, ran, pixels = clean.source, clean.ran, clean.steps
         done = deidentified(data, syntax, table, context, patient=who, ran=ran, trace=settings.report)
+        if settings.recipients:
+            done, place = _sealed(data, syntax, done, settings, context), None
         name = f"{done.sop_instance}.dcm"
         head = part10.meta(done.sop_class, done.sop_instance, syntax)
         given = done.patient_id
@@ -197,6 +200,14 @@ def _made(
         pairs=pairs,
         entry=entry,
     )
+
+
+def _sealed(data: ByteSource, syntax: str, done: Deidentified, settings: Settings, context: Context) -> Deidentified:
+    """With what was taken in it, encrypted for whom may go back. Raises GatewayError, TransformError."""
+    from gateway.security.reidentification import read_recipients, seal  # what few ask for
+
+    plan, told = seal(data, done.plan, syntax, read_recipients(settings.recipients), context)
+    return replace(done, plan=plan, steps=(*done.steps, told))
 
 
 @lru_cache(maxsize=1)

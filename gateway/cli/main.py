@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "audit": ("audit", "app"),
     "manifest": ("manifest", "app"),
     "media": ("media", "app"),
+    "reidentify": ("reidentify", "reidentify"),
     "sign": ("sign", "sign"),
     "verify": ("sign", "verify"),
     "patients": ("patients", "app"),

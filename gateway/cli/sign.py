@@ -53,6 +53,9 @@ def sign(
     ] = "",
     mac: Annotated[str, typer.Option(help="sha256, sha384 or sha512.")] = "sha256",
     purpose: Annotated[str, typer.Option(metavar="N", help="Purpose of CID 7007, such as 1, Author's Signature.")] = "",
+    item: Annotated[
+        str, typer.Option(metavar="PATH", help="Sign an item instead of the object: '(0040,A730)[1]', from 1.")
+    ] = "",
     timestamp: Annotated[
         str, typer.Option("--timestamp", metavar="URL", help="Have it stamped by this authority (RFC 3161).")
     ] = "",
@@ -66,7 +69,7 @@ def sign(
     try:
         by = read_signer(key, cert, resolve(password, least=1) if password else None)
         with _opened(source) as (data, uid, made_here):
-            wish = Wish(profile, mac, purpose, made_here)
+            wish = Wish(profile, mac, purpose, made_here, item)
             stamp = stamps.authority(timestamp) if timestamp else None
             fresh = f"2.25.{uuid4().int}"
             result, uid = signed(data, uid, by, wish, now=datetime.now(UTC), signature_uid=fresh, stamp=stamp)

@@ -36,6 +36,9 @@ STEPS: Final[dict[str, Flow]] = {
     "transcode": Flow(Kind.DICOM, Kind.DICOM),
     "aim": Flow(Kind.DICOM, Kind.AIM),
     "sr": Flow(Kind.AIM, Kind.DICOM),
+    "verify": Flow(Kind.DICOM, Kind.DICOM),
+    "sign": Flow(Kind.DICOM, Kind.DICOM),
+    "drop_signatures": Flow(Kind.DICOM, Kind.DICOM),
 }
 
 DESTINATIONS: Final[dict[str, frozenset[Kind]]] = {

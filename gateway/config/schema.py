@@ -18,6 +18,7 @@ from pydantic import Field, PrivateAttr
 from gateway.config.annotations import Aim, Annotations, HttpDestination
 from gateway.config.block import Block as Block
 from gateway.config.document import Positions
+from gateway.config.signatures import EncryptedAttributes, Signing, Verification
 from gateway.config.units import (
     AETitle,
     AETitles,
@@ -405,6 +406,7 @@ class Deidentify(Block):
     project: str | None = None  # domain of pseudonyms; default: the block's name
     patients: Patients = Patients()
     escrow: Escrow | None = None
+    encrypted_attributes: EncryptedAttributes | None = None
     media: bool = False  # bound for a DICOMDIR: its keys get dummies where they would be empty
     documents: Literal["remove", "clean", "clean-or-hold", "hold"] = "remove"  # encapsulated (docs/documents.md)
     pixels: Pixels = Pixels()
@@ -484,6 +486,9 @@ class Step(Block):
     )
     aim: Aim | None = None  # SR of TID 1500 as AIM v4
     sr: Annotations | None = None  # AIM as SR of TID 1500
+    verify: Verification | None = None
+    sign: Signing | None = None
+    drop_signatures: Literal["invalid"] | None = None
 
 
 class Group(Block):

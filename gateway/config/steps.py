@@ -30,6 +30,7 @@ def problems(route: dict[str, Any], loc: Loc, data: Any, places: Positions) -> l
         kind = flow.produces
     found += _deidentified(route, loc, data, places)
     found += _reported(route, loc, data, places)
+    found += _signed_too_early(route, loc, places)
     return found + _taken(route, kind, loc, data, places)
 
 
@@ -60,6 +61,18 @@ def _reported(route: dict[str, Any], loc: Loc, data: Any, places: Positions) -> 
         places.at_value((*loc, "steps", number, "cda"), f"no reports block {name!r}", nearest(name, known))
         for number, step in items(route, "steps")
         if (name := text(step, "cda")) is not None and name not in known
+    ]
+
+
+def _signed_too_early(route: dict[str, Any], loc: Loc, places: Positions) -> list[Problem]:
+    """De-identification removes every signature (PS3.15 Table E.1-1)."""
+    steps = [(number, step) for number, step in items(route, "steps") if isinstance(step, dict)]
+    last = max((number for number, step in steps if given(step, "deidentify")), default=-1)
+    message = "the de-identification after it would remove this signature; sign after it"
+    return [
+        places.at_value((*loc, "steps", number), message)
+        for number, step in steps
+        if given(step, "sign") and number < last
     ]
 
 

@@ -16,10 +16,10 @@ is another file's.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from asn1crypto import algos, cms  # type: ignore[import-untyped]
 from cryptography import x509
@@ -51,6 +51,19 @@ _MOST_CERTIFICATES: Final = 16
 _CLOCKS: Final = timedelta(minutes=5)  # that the signer's clock may be ahead of ours
 
 
+class SigningKey(Protocol):
+    """An RSA or EC private key, of cryptography or of a token: how it signs follows from its public key."""
+
+    def public_key(self) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+        """Its public key."""
+        ...
+
+    @property
+    def sign(self) -> Callable[..., bytes]:
+        """As cryptography's keys of this kind have it."""
+        ...
+
+
 class NotSigned(GatewayError):
     """Nothing in it counts as said by anybody. `reason` begins with `cms-`; `detail` holds no content."""
 
@@ -60,7 +73,7 @@ class Signer:
     """Who signs: the certificate chain, the signer's own first, and its private key."""
 
     chain: tuple[x509.Certificate, ...]
-    key: Key = field(repr=False)
+    key: SigningKey = field(repr=False)
 
 
 class Signed(NamedTuple):
@@ -323,12 +336,12 @@ def _hash_for(key: object) -> str:
     return _CURVES[key.curve.name] if isinstance(key, ec.EllipticCurvePublicKey) else "sha256"
 
 
-def _algorithm(key: Key, name: str) -> str:
-    return "rsassa_pkcs1v15" if isinstance(key, rsa.RSAPrivateKey) else f"{name}_ecdsa"
+def _algorithm(key: SigningKey, name: str) -> str:
+    return "rsassa_pkcs1v15" if isinstance(key.public_key(), rsa.RSAPublicKey) else f"{name}_ecdsa"
 
 
-def _signature(key: Key, name: str, data: bytes) -> bytes:
-    if isinstance(key, rsa.RSAPrivateKey):
+def _signature(key: SigningKey, name: str, data: bytes) -> bytes:
+    if isinstance(key.public_key(), rsa.RSAPublicKey):
         return key.sign(data, padding.PKCS1v15(), HASHES[name])
     return key.sign(data, ec.ECDSA(HASHES[name]))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gateway.config.schema import KeyPair
 from gateway.errors import GatewayError
@@ -24,9 +25,12 @@ def read_signer(pair: KeyPair, clock: Clock = utcnow) -> Signer:
     return signer
 
 
-def problems(pair: KeyPair, clock: Clock = utcnow) -> list[str]:
-    """What stops this certificate and key from signing, for `check`."""
-    return _examined(pair, clock)[1]
+def problems(pair: KeyPair, clock: Clock = utcnow, *, rsa_only: bool = False) -> list[str]:
+    """What stops this certificate and key from signing, for `check`. `rsa_only`: as PS3.15 Annex C asks for."""
+    signer, found = _examined(pair, clock)
+    if rsa_only and signer is not None and not isinstance(signer.key.public_key(), rsa.RSAPublicKey):
+        found.append(f"{pair.key}: the key is not RSA, which every signature profile of PS3.15 Annex C asks for")
+    return found
 
 
 def read_anchors(file: Path) -> list[x509.Certificate]:

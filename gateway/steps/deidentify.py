@@ -14,6 +14,7 @@ from gateway.model import Evidence, Identity
 from gateway.pixels.cleaning import cleaned
 from gateway.pixels.features import featureless
 from gateway.pixels.groups import Groups
+from gateway.security.reidentification import seal
 from gateway.steps.contract import Around, Checked, Passing
 from transforms.dataset import convert, syntax
 from transforms.deidentify.options import PIXELS, VISUAL_FEATURES
@@ -46,14 +47,15 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
     done = deidentified(source, uid, table, how.context, patient=patient, ran=ran, trace=around.trace)
     study, name, given = passing.identity.study, done.sop_instance, done.patient_id
     let_through = kept(table)
-    around.egress.check(study, source, done.plan, uid, let_through, name=name, pseudonym=given)
+    output, told = seal(source, done.plan, uid, how.recipients, how.context) if how.recipients else (done.plan, "")
+    around.egress.check(study, source, output, uid, let_through, name=name, pseudonym=given)
     modality = passing.identity.modality
     return replace(
         passing,
-        source=done.plan,
+        source=output,
         syntax=uid,
         identity=Identity(done.sop_class, done.sop_instance, done.study, done.series, done.patient_id, modality),
-        done=(*steps, *done.steps),
+        done=(*steps, *done.steps, *((told,) if told else ())),
         anonymized=True,
         evidence=Evidence(
             received=how.context.receipt(around.instance.stored.sha256) if around.instance else "",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from gateway.config.kinds import Kind
 from gateway.config.schema import Destination, Step
 from gateway.errors import HoldObject
-from gateway.steps import aim, cda, deidentify, encapsulate, mdm, sr, transcode
+from gateway.steps import aim, cda, deidentify, drop_signatures, encapsulate, mdm, sign, sr, transcode, verify
 from gateway.steps.contract import Around, Passing, StepKind
 from transforms.dataset import syntax
 from transforms.errors import TransformError
@@ -21,6 +21,9 @@ STEPS: dict[str, StepKind] = {
     "transcode": transcode,
     "aim": aim,
     "sr": sr,
+    "verify": verify,
+    "sign": sign,
+    "drop_signatures": drop_signatures,
 }
 
 

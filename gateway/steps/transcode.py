@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from gateway.config.schema import Step
 from gateway.pixels.transcoding import transcoded
+from gateway.steps import drop_signatures
 from gateway.steps.contract import Around, Passing
 
 
@@ -30,10 +31,6 @@ def to(passing: Passing, target: str, around: Around) -> Passing:
             before.study, before.original, done.source, done.syntax, before.kept,
             original_syntax=before.syntax, name=passing.identity.sop_instance, pseudonym=before.pseudonym,
         )  # fmt: skip
-    return replace(
-        passing,
-        source=done.source,
-        syntax=done.syntax,
-        done=(*passing.done, done.step),
-        told=done.step if around.trace else None,
-    )
+    made = replace(passing, source=done.source, syntax=done.syntax, done=(*passing.done, done.step))
+    made = drop_signatures.dropped(made)  # a signature is over the pixels as they were compressed
+    return replace(made, told=done.step if around.trace else None)

@@ -135,6 +135,17 @@ def test_their_algorithms_are_known(dcmsign: Dcmsign, corpus_files: list[Path], 
     assert verdict.warnings == ((weak,) if weak else ())
 
 
+def test_our_signatures_in_items(dcmsign: Dcmsign, corpus_files: list[Path]) -> None:
+    data, uid = read(next(path for path in corpus_files if path.name == "rtplan.dcm"))
+    by = Signer((dcmsign.signer.certificate,), dcmsign.signer.key)
+    wish = Wish("base", item="(300A,00B0)[1]/(300A,0111)[2]")
+    out, uid = sign(data, uid, by, wish, now=datetime.now(UTC), signature_uid="2.25.77")
+    made = dcmsign.folder / "ours-items.dcm"
+    made.write_bytes(part10.meta("1.2.840.10008.5.1.4.1.1.481.5", "1.2.3", uid) + b"".join(chunks(out)))
+    assert dcmsign.verify(made, "base") == 0
+    assert judged(made, dcmsign.pki).verdicts[0].path == wish.item
+
+
 def test_their_signatures_in_items(dcmsign: Dcmsign, corpus_files: list[Path]) -> None:
     file = next(path for path in corpus_files if path.name == "rtplan.dcm")
     pair = dcmsign.signer.pair

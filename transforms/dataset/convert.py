@@ -27,7 +27,7 @@ from transforms.dataset.syntax import EXPLICIT_LE, IMPLICIT_LE, lookup
 from transforms.errors import TransformError
 from transforms.source import ByteSource, EditPlan, chunks
 
-__all__ = ["canonical_sha256", "inflate", "to_explicit_le", "to_implicit_le"]
+__all__ = ["canonical_sha256", "explicit", "inflate", "to_explicit_le", "to_implicit_le"]
 
 
 def to_explicit_le(source: ByteSource, uid: str, limits: Limits = Limits()) -> ByteSource:
@@ -41,6 +41,14 @@ def to_explicit_le(source: ByteSource, uid: str, limits: Limits = Limits()) -> B
 def to_implicit_le(source: ByteSource, uid: str, limits: Limits = Limits()) -> ByteSource:
     """The same data set in Implicit VR little endian; the source itself where it is that already. Raises as above."""
     return _converted(source, uid, IMPLICIT_LE, limits)
+
+
+def explicit(source: ByteSource, uid: str, limits: Limits = Limits()) -> tuple[ByteSource, str]:
+    """The data set in Explicit VR little endian, compressed or not, and its transfer syntax then. Raises as above."""
+    known = lookup(uid)
+    if known.explicit and known.little_endian and not known.deflated:
+        return source, uid
+    return to_explicit_le(source, uid, limits), EXPLICIT_LE
 
 
 def canonical_sha256(source: ByteSource, uid: str, limits: Limits = Limits()) -> str:

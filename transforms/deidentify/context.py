@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import b32encode
+from collections.abc import Callable
 from typing import Final
 
 _LONGEST_SHIFT: Final = 3650  # days
@@ -58,12 +59,34 @@ class Context:
         digest = hmac.digest(self._derived(b"dates"), pseudonym.encode(), "sha256")
         return -1 - int.from_bytes(digest[:16], "big") % _LONGEST_SHIFT
 
+    def stream(self, use: str, *parts: bytes) -> Callable[[int], bytes]:
+        """Bytes that look random and are the same for the same parts: what is encrypted twice is the same bytes."""
+        framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        seed = hmac.digest(self._derived(b"stream\0" + use.encode()), framed, "sha256")
+        count = 0
+
+        def take(length: int) -> bytes:
+            nonlocal count
+            out = b""
+            while len(out) < length:
+                out += hmac.digest(seed, count.to_bytes(8, "big"), "sha256")
+                count += 1
+            return out[:length]
+
+        return take
+
     def receipt(self, sha256: str) -> str:
         """64 hex digits that stand for an original's SHA-256: only who has key and original can tell that they fit."""
         return hmac.digest(self._derived(b"receipt"), sha256.encode(), "sha256").hex()
 
     def _derived(self, label: bytes) -> bytes:
         return hmac.digest(self._key, label, "sha256")
+
+
+def replacement(digest: bytes) -> str:
+    """A UID from a digest: 2.25 and a UUID of version 8 (RFC 9562 sections 4.1, 5.8)."""
+    number = int.from_bytes(digest[:16], "big") & ~(0xF << 76) | 0x8 << 76
+    return f"2.25.{number & ~(0x3 << 62) | 0x2 << 62}"
 
 
 def is_replacement(uid: str) -> bool:
@@ -99,10 +122,7 @@ class UidMap:
         found = self._known.get(uid)
         if found is None:
             digest = hmac.digest(self._key, uid, "sha256")
-            number = int.from_bytes(digest[:16], "big")
-            number = number & ~(0xF << 76) | 0x8 << 76  # version 8 (RFC 9562 section 5.8)
-            number = number & ~(0x3 << 62) | 0x2 << 62  # variant 10x (section 4.1)
-            found = b"2.25.%d" % number
+            found = replacement(digest).encode("ascii")
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[uid] = found

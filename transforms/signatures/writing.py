@@ -1,15 +1,16 @@
 """Signatures put into a data set, and taken out: edit plans, everything else byte for byte as it was.
 
-* A signature is put in at the top: an item at the end of Digital Signatures Sequence, and one of MAC Parameters
-  Sequence with a MAC ID Number that is free. Sequences keep the kind of their length (PS3.5 7.5).
+* A signature is put in at the top or in an item: an item at the end of its Digital Signatures Sequence, and one of its
+  MAC Parameters Sequence with a MAC ID Number that is free. Sequences keep the kind of their length (PS3.5 7.5).
 * Taken out anywhere, with the MAC parameters that no other signature of the level names.
 * Data sets are in Explicit VR little endian and framed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from re import fullmatch
 from typing import Final
 
 from transforms.dataset import framing, syntax
@@ -19,7 +20,6 @@ from transforms.deidentify.edit import Edit, Mark
 from transforms.errors import TransformError
 from transforms.signatures import tags
 from transforms.signatures.mac import Entries, Levels
-from transforms.signatures.reading import Found
 from transforms.source import ByteSource, EditPlan
 
 _AT_LENGTH: Final = 8  # of the length field within the header of a sequence; 4 within that of an item
@@ -92,25 +92,73 @@ def sequence(tag: int, items: Iterable[bytes]) -> bytes:
     return header_bytes(tag, "SQ", len(body)) + body
 
 
-def free_mac_id(entries: Entries, found: Sequence[Found], levels: Levels) -> int:
-    """The lowest MAC ID Number that neither sequence of the top uses. Raises TransformError('signature-too-many')."""
-    used = {each.mac_id for each in found if not each.path}
-    parameters = entries.get(tags.MAC_PARAMETERS)
-    if parameters is not None and parameters[0] == "SQ":
-        for _, item, _ in levels.items(parameters, 0):
-            used.add(int.from_bytes(_mac_id(levels, item), "little"))
+def free_mac_id(levels: Levels, entries: Entries, depth: int) -> int:
+    """The lowest MAC ID Number that neither sequence of a level uses. Raises TransformError('signature-too-many')."""
+    used = set()
+    for tag in (tags.MAC_PARAMETERS, tags.SIGNATURES):
+        sequence_ = entries.get(tag)
+        if sequence_ is not None and sequence_[0] == "SQ":
+            for _, item, _ in levels.items(sequence_, depth):
+                used.add(int.from_bytes(_mac_id(levels, item), "little"))
     for number in range(1 << 16):
         if number not in used:
             return number
     raise TransformError("signature-too-many", "no MAC ID Number is free")
 
 
-def signed(source: ByteSource, entries: Entries, parameters: bytes, statement: bytes) -> EditPlan:
-    """The data set with one more signature at the top."""
+def level_of(levels: Levels, entries: Entries, path: str) -> tuple[Entries, int]:
+    """(elements, depth) of the item at a path such as "(0040,A730)[1]"; "" is the top, whose elements are given.
+
+    Raises TransformError('signature-path') where there is none.
+    """
+    depth = 0
+    for step in filter(None, path.split("/")):
+        _, entries, _ = _item_at(levels, entries, step, depth)
+        depth += 1
+    return entries, depth
+
+
+def signed(levels: Levels, entries: Entries, path: str, parameters: bytes, statement: bytes) -> EditPlan:
+    """The data set with one more signature at the top (`path` "") or in an item."""
     edit = Edit()
-    for tag, item in ((tags.MAC_PARAMETERS, parameters), (tags.SIGNATURES, statement)):
-        _append(edit, source.size, entries, tag, item)
-    return EditPlan(source, edit.finish(source.size))
+    _put(levels, entries, levels.source.size, path, 0, (parameters, statement), edit)
+    return EditPlan(levels.source, edit.finish(levels.source.size))
+
+
+def _put(
+    levels: Levels, entries: Entries, end: int, path: str, depth: int, made: tuple[bytes, bytes], edit: Edit
+) -> None:
+    if not path:
+        for tag, item in zip((tags.MAC_PARAMETERS, tags.SIGNATURES), made, strict=True):
+            _append(edit, end, entries, tag, item)
+        return
+    step, _, rest = path.partition("/")
+    at, inside, after = _item_at(levels, entries, step, depth)
+    delimited = levels.source.pread(at + 4, 4) == b"\xff\xff\xff\xff"
+    mark = edit.mark()
+    _put(levels, inside, after - 8 if delimited else after, rest, depth + 1, made, edit)
+    _relength_item(levels, edit, mark, at)
+    _, start, _, length, _ = entries[_step(step)[0]]
+    if length >= 0:
+        edit.relength(mark, start + _AT_LENGTH, length)
+
+
+def _item_at(levels: Levels, entries: Entries, step: str, depth: int) -> tuple[int, Entries, int]:
+    tag, number = _step(step)
+    entry = entries.get(tag)
+    items = levels.items(entry, depth) if entry is not None and entry[0] == "SQ" else iter(())
+    for place, item in enumerate(items, 1):
+        if place == number:
+            return item
+    raise TransformError("signature-path", f"there is no item {step}")
+
+
+def _step(step: str) -> tuple[int, int]:
+    """(tag, number from 1) of one step of a path."""
+    found = fullmatch(r"\(([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)\[([1-9][0-9]{0,5})\]", step)
+    if found is None:
+        raise TransformError("signature-path", "a path is like (0040,A730)[1]/(0008,1140)[2]")
+    return int(found[1] + found[2], 16), int(found[3])
 
 
 def _append(edit: Edit, size: int, entries: Entries, tag: int, item: bytes) -> None:

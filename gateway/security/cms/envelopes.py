@@ -24,10 +24,11 @@ from gateway.security.cms.algorithms import (
 from gateway.security.cms.ciphers import TAG
 from gateway.security.cms.errors import NotOpened
 from gateway.security.cms.passwords import Password
-from gateway.security.cms.recipients import Holder, unwrap
+from gateway.security.cms.recipients import Holder, by_key_id, unwrap
 from gateway.security.cms.writing import version
 
 _MOST_RECIPIENTS: Final = 1000
+_MOST_PASSWORDS: Final = 16  # each costs as many rounds as it says
 _MOST_OF_ONE: Final = 1 << 16
 
 Reader = Holder | Password
@@ -66,7 +67,7 @@ def enter(reader: ber.Reader, by: Sequence[Reader]) -> Envelope:
     if not kind or authenticated == bool(content.block):
         raise NotOpened("cms-algorithm", "what is in the envelope, or how it is encrypted, does not fit the envelope")
     keys, about = _keys(infos, by, content.key)
-    fitting = 0 if authenticated else version({info[0] for info in infos}, by_key_id=any(map(_by_key_id, infos)))
+    fitting = 0 if authenticated else version({info[0] for info in infos}, by_key_id=any(map(by_key_id, infos)))
     if authenticated or content.name in READ_ONLY:
         about.add(content.name)
     return Envelope(kind, content, iv, keys, reader.octets(0x80), authenticated, (number, fitting), frozenset(about))
@@ -102,6 +103,8 @@ def _recipient_infos(reader: ber.Reader) -> list[bytes]:
         found.append(reader.element(tag, _MOST_OF_ONE))
         if len(found) > _MOST_RECIPIENTS:
             raise NotOpened("cms-too-large", f"more than {_MOST_RECIPIENTS} recipients")
+    if sum(info[0] == 0xA3 for info in found) > _MOST_PASSWORDS:
+        raise NotOpened("cms-too-large", f"more than {_MOST_PASSWORDS} password recipients")
     reader.leave()
     return found
 
@@ -123,7 +126,3 @@ def _keys(infos: list[bytes], by: Sequence[Reader], length: int) -> tuple[list[b
     if not keys:
         raise fault
     return keys, told
-
-
-def _by_key_id(info: bytes) -> bool:
-    return info[0] == ber.SEQUENCE and len(found := ber.inside(info)) > 1 and found[1].tag == 0x80

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from gateway.errors import GatewayError
+from gateway.security.cms.hsm import SCHEME, EcKey, RsaKey, open_key
 from gateway.security.cms.recipients import Holder
 from gateway.security.credentials import spki
 from gateway.security.signed import Key, Signer
@@ -24,7 +25,7 @@ _MOST = 1 << 20  # bytes of a file of keys
 
 
 class _Found(NamedTuple):
-    key: Key
+    key: Key | RsaKey | EcKey
     chain: tuple[x509.Certificate, ...]  # of the file itself: PKCS #12 has it, PEM may
 
 
@@ -63,6 +64,8 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
 
 
 def _read(name: str | Path, password: bytes | None) -> _Found:
+    if str(name).startswith(SCHEME):
+        return _Found(*open_key(str(name), password))
     data = _bytes(Path(name), "key-unusable")
     if b"-----BEGIN" in data:
         return _pem(name, data, password)

@@ -10,6 +10,7 @@ Rules of this file
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -93,13 +94,33 @@ def fault(certificate: x509.Certificate, now: datetime) -> str:
     return ""
 
 
-def wrap(certificate: x509.Certificate, key: bytes, *, oaep: bool = False) -> bytes:
-    """A RecipientInfo in DER with the content-encryption key in it. Raises NotWritten (cms-recipient)."""
+Random = Callable[[int], bytes]
+
+
+def wrap(
+    certificate: x509.Certificate,
+    key: bytes,
+    *,
+    oaep: bool = False,
+    nameless: bool = False,
+    random: Random | None = None,
+) -> bytes:
+    """A RecipientInfo in DER with the content-encryption key in it. Raises NotWritten (cms-recipient).
+
+    `nameless`: told by its key identifier, where it has one, and not by its issuer's name; for RSA only.
+    `random`: where what is made must be the same each time; for RSA PKCS #1 v1.5 only.
+    """
     public = certificate.public_key()
     if isinstance(public, rsa.RSAPublicKey):
         digest = DIGESTS["sha256"]
         told = identifier(OAEP, mgf1_parameters(digest)) if oaep else identifier(RSA, NULL)
-        encrypted = public.encrypt(key, _padding(digest if oaep else None))
+        if random is None:
+            encrypted = public.encrypt(key, _padding(digest if oaep else None))
+        else:
+            encrypted = _encrypted(public, key, random)
+        own = _key_id(certificate) if nameless else None
+        if own is not None:
+            return ber.value(ber.SEQUENCE, ber.integer(2), ber.value(0x80, own), told, _octets(encrypted))
         return ber.value(ber.SEQUENCE, ber.integer(0), issuer_and_serial(certificate), told, _octets(encrypted))
     if isinstance(public, ec.EllipticCurvePublicKey):
         return _agreed(certificate, public, key)
@@ -117,11 +138,19 @@ def names(rid: ber.Part, certificate: x509.Certificate, key_id_tag: int) -> bool
     """Whether an identifier of a recipient or a signer (RFC 5652 sections 5.3, 6.2.1) names this certificate."""
     if rid.tag == ber.SEQUENCE:
         return rid.raw == issuer_and_serial(certificate)
+    return rid.tag == key_id_tag and rid.body == _key_id(certificate)
+
+
+def by_key_id(info: bytes) -> bool:
+    """Whether a KeyTransRecipientInfo tells its recipient by key identifier. Raises NotOpened."""
+    return info[0] == ber.SEQUENCE and len(found := ber.inside(info)) > 1 and found[1].tag == 0x80
+
+
+def _key_id(certificate: x509.Certificate) -> bytes | None:
     try:
-        own = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
-        return False
-    return rid.tag == key_id_tag and rid.body == own
+        return None
 
 
 def unwrap(info: bytes, holder: Holder, length: int) -> tuple[list[bytes], set[str]]:
@@ -166,6 +195,17 @@ def _padding(digest: Digest | None) -> padding.AsymmetricPadding:
     if digest is None:
         return padding.PKCS1v15()
     return padding.OAEP(padding.MGF1(digest.hash), digest.hash, None)
+
+
+def _encrypted(public: rsa.RSAPublicKey, key: bytes, random: Random) -> bytes:
+    """RFC 8017 section 7.2.1 with given padding: cryptography has no way to give it."""
+    numbers = public.public_numbers()
+    size = (numbers.n.bit_length() + 7) // 8
+    fill = b""
+    while len(fill) < size - len(key) - 3:
+        fill += random(1).strip(b"\0")
+    message = int.from_bytes(b"\0\2" + fill + b"\0" + key, "big")
+    return pow(message, numbers.e, numbers.n).to_bytes(size, "big")
 
 
 def _agreed(certificate: x509.Certificate, public: ec.EllipticCurvePublicKey, key: bytes) -> bytes:

@@ -127,7 +127,7 @@ class Making:
 
     def _signature(self, data: bytes) -> bytes:
         key, algorithm = self.by.key, self.digest.hash
-        if isinstance(key, ec.EllipticCurvePrivateKey):
+        if not self.rsa:
             return key.sign(data, ec.ECDSA(algorithm))
         return key.sign(data, _padding(self.digest, algorithm.digest_size if self.pss else None), algorithm)
 

@@ -86,22 +86,37 @@ def write(
         out.write(ber.value(ber.OCTETS, sealer.tag))
 
 
-def envelope(content: bytes, to: Sequence[x509.Certificate], algorithms: Algorithms, now: datetime) -> bytes:
+def envelope(
+    content: bytes,
+    to: Sequence[x509.Certificate],
+    algorithms: Algorithms,
+    now: datetime,
+    *,
+    nameless: bool = False,
+    random: recipients.Random | None = None,
+) -> bytes:
     """A short content in EnvelopedData of type id-data, as PS3.15 E.1.1 has it. Raises NotWritten.
 
-    CBC has no integrity: what must be whole needs a digest within.
+    CBC has no integrity: what must be whole needs a digest within. `nameless`, `random`: as in `recipients.wrap`.
     """
     how = CONTENT[algorithms.content]
-    key, iv = os.urandom(how.key), os.urandom(how.iv)
+    take = random or os.urandom
+    key, iv = take(how.key), take(how.iv)
     sealer = Sealer(how, key, iv)
-    infos = recipient_infos(to, key, algorithms, now)
+    infos = recipient_infos(to, key, algorithms, now, nameless=nameless, random=random)
     sealed = sealer.update(content) + sealer.finish()
     closing = b"" if how.block else ber.value(ber.OCTETS, sealer.tag)
     return _opening(how, iv, DATA, len(sealed), infos) + sealed + closing
 
 
 def recipient_infos(
-    to: Sequence[Recipient], key: bytes, algorithms: Algorithms, now: datetime
+    to: Sequence[Recipient],
+    key: bytes,
+    algorithms: Algorithms,
+    now: datetime,
+    *,
+    nameless: bool = False,
+    random: recipients.Random | None = None,
 ) -> tuple[tuple[bytes, ...], int]:
     """(RecipientInfos in DER's order, version of an EnvelopedData with them). Raises NotWritten."""
     if not to:
@@ -113,8 +128,9 @@ def recipient_infos(
             continue
         if why := recipients.fault(each, now):
             raise NotWritten("cms-recipient", f"certificate {place + 1}: {why}")
-        made.append(recipients.wrap(each, key, oaep=algorithms.oaep))
-    return tuple(sorted(made)), version({info[0] for info in made}, by_key_id=False)
+        made.append(recipients.wrap(each, key, oaep=algorithms.oaep, nameless=nameless, random=random))
+    by_key_id = any(map(recipients.by_key_id, made))
+    return tuple(sorted(made)), version({info[0] for info in made}, by_key_id=by_key_id)
 
 
 def version(tags: set[int], *, by_key_id: bool) -> int:

@@ -26,9 +26,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from gateway.security.revocation import verify_not_revoked
 from gateway.security.signatures import stamps
-from gateway.security.signatures.making import explicit
 from gateway.security.signed import NotSigned, usage_fault, verify_path
 from profiles import signatures as profiles
+from transforms.dataset import convert
 from transforms.dataset.syntax import DEFLATED_LE, EXPLICIT_LE
 from transforms.errors import TransformError
 from transforms.signatures.reading import Found, signatures
@@ -103,7 +103,7 @@ class Trust:
 
 def judge(source: ByteSource, uid: str, trust: Trust, now: datetime) -> Judgement:
     """Raises TransformError and BadFraming where the object itself cannot be read."""
-    source, uid = explicit(source, uid)
+    source, uid = convert.explicit(source, uid)
     return Judgement(tuple(_judged(each, uid, trust, now) for each in signatures(source, uid)))
 
 

@@ -28,7 +28,6 @@ from transforms.dataset import convert, framing
 from transforms.dataset import syntax as syntaxes
 from transforms.errors import TransformError
 from transforms.signatures import mac, writing
-from transforms.signatures.reading import signatures
 from transforms.source import ByteSource, BytesSource
 
 MAC_NAMES: Final = {"sha256": "SHA256", "sha384": "SHA384", "sha512": "SHA512"}
@@ -45,6 +44,7 @@ class Wish:
     hash: str = "sha256"
     purpose: str = ""  # code value of CID 7007; "" where none is wanted, or sr's own default
     made_here: bool = False  # the gateway created this instance
+    item: str = ""  # where in the object: "" the top, or an item such as (0040,A730)[1]
 
 
 def sign(
@@ -75,32 +75,23 @@ def sign(
             "signature-not-creator",
             "Creator RSA is for who created the instance (PS3.15 C.2); use base or authorization",
         )
-    source, uid = explicit(source, uid)
+    source, uid = convert.explicit(source, uid)
     index = framing.check(source, uid)
     levels = mac.Levels(source, syntaxes.lookup(uid))
-    profile, purpose = _resolved(wish, source, levels, index.entries)
-    chosen = _chosen(profile, levels, index.entries)
-    mac_id = writing.free_mac_id(index.entries, signatures(source, uid), levels)
+    entries, depth = writing.level_of(levels, index.entries, wish.item)
+    profile, purpose = _resolved(wish, source, levels, entries)
+    chosen = _chosen(profile, levels, entries)
+    mac_id = writing.free_mac_id(levels, entries, depth)
     parameters = writing.Parameters(mac_id, uid, MAC_NAMES[wish.hash], tuple(chosen))
     at = now.astimezone(UTC).strftime("%Y%m%d%H%M%S.%f+0000")
     statement = writing.Statement(mac_id, signature_uid, at, purpose)
     digest = hashlib.new(wish.hash)
-    mac.feed(digest, source, mac.of_level(levels, index.entries, chosen))
+    mac.feed(digest, source, mac.of_level(levels, entries, chosen, depth))
     _feed_item(digest, statement.item())
-    signature = key.sign(digest.digest(), padding.PKCS1v15(), Prehashed(HASHES[wish.hash]))  # type: ignore[call-arg, arg-type]
+    signature = key.sign(digest.digest(), padding.PKCS1v15(), Prehashed(HASHES[wish.hash]))
     token = stamp(signature) if stamp is not None else b""
     item = statement.item(leaf.public_bytes(serialization.Encoding.DER), signature, token)
-    return writing.signed(source, index.entries, parameters.item(), item), uid
-
-
-def explicit(source: ByteSource, uid: str) -> tuple[ByteSource, str]:
-    """The data set in Explicit VR little endian, compressed or not, and its transfer syntax."""
-    known = syntaxes.lookup(uid)
-    if known.deflated:
-        return BytesSource(b"".join(convert.inflate(source))), syntaxes.EXPLICIT_LE
-    if known.explicit and known.little_endian:
-        return source, uid
-    return convert.to_explicit_le(source, uid), syntaxes.EXPLICIT_LE
+    return writing.signed(levels, index.entries, wish.item, parameters.item(), item), uid
 
 
 def _resolved(

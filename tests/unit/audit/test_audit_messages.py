@@ -134,6 +134,14 @@ TABLE = [  # event; EventID, action, type codes, outcome; participants; objects
         [("dicom-gateway", "true", "110150/DCM")],
         [("ledger", "2", "3", "LEDGER/99DCMGW")],
     ),
+    (
+        events.Reidentified(
+            when=0.0, study="1.2.3", sop_class="1.2", sop_instance="1.2.3.4", recipient="ab", user="officer"
+        ),
+        ("REIDENTIFIED/99DCMGW", "U", [], "0"),
+        [("officer", "true", ""), ("dicom-gateway", "false", "110150/DCM")],
+        [STUDY_AND_PATIENT[0]],
+    ),
 ]
 
 

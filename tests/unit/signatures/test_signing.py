@@ -19,7 +19,7 @@ from transforms.dataset.syntax import EXPLICIT_LE, IMPLICIT_LE
 from transforms.errors import TransformError
 from transforms.signatures.reading import signatures
 from transforms.signatures.writing import element, sequence, unsigned
-from transforms.source import BytesSource, chunks
+from transforms.source import ByteSource, BytesSource, chunks
 
 
 @pytest.mark.parametrize("mac", ["sha256", "sha384", "sha512"])
@@ -104,6 +104,33 @@ def test_signatures_in_items_are_found_and_judged(pki: Pki, signer: Issued) -> N
         assert [each.state for each in judged(both, pki).verdicts] == [State.VALID, State.VALID]
     old = UIDS + sequence(0x04000561, [inside])
     assert judged(old, pki).state is State.UNSIGNED  # it was of the object before it was corrected
+
+
+@pytest.mark.parametrize("kind", ["defined", "undefined"])
+def test_an_item_is_signed_where_it_is(pki: Pki, signer: Issued, kind: str) -> None:
+    inner = sequence(0x00081140, [UIDS])
+    if kind == "defined":
+        data = UIDS + sequence(0x00081115, [CODE, CODE + inner]) + STUDY
+    else:
+        items = b"".join(
+            header_bytes(0xFFFEE000, "", -1) + each + header_bytes(0xFFFEE00D, "", 0) for each in (CODE, CODE + inner)
+        )
+        data = UIDS + header_bytes(0x00081115, "SQ", -1) + items + header_bytes(0xFFFEE0DD, "", 0) + STUDY
+    for path in ("(0008,1115)[1]", "(0008,1115)[2]", "(0008,1115)[2]/(0008,1140)[1]"):
+        made = b"".join(chunks(_at(data, signer, path)))
+        (verdict,) = judged(made, pki).verdicts
+        assert (verdict.state, verdict.path) == (State.VALID, path)
+        assert whole_without(made, {(path, 1)}) == data
+        twice = b"".join(chunks(_at(made, signer, path)))
+        assert [each.state for each in judged(twice, pki).verdicts] == [State.VALID, State.VALID]
+    for path in ("(0008,1115)[3]", "(0008,9999)[1]", "(0008,0016)[1]", "0008,1115", "(0008,1115)[0]"):
+        with pytest.raises(TransformError, match="signature-path"):
+            _at(data, signer, path)
+
+
+def _at(data: bytes, signer: Issued, path: str) -> ByteSource:
+    wish = Wish("base", item=path)
+    return sign(BytesSource(data), EXPLICIT_LE, signs(signer), wish, now=NOW, signature_uid="2.25.3")[0]
 
 
 def test_unsigned_tampered_untrusted_are_told_apart(pki: Pki, signer: Issued) -> None:

@@ -96,14 +96,13 @@ def test_a_flipped_byte_anywhere_is_found(
     assert unseal(sealed, by)[0] == b"d" * 70
     missed = []
     for at in range(len(sealed)):
-        for flip in (0x01, 0x80):
-            changed = bytearray(sealed)
-            changed[at] ^= flip
-            try:
-                unseal(bytes(changed), by)
-            except (NotOpened, NotSigned):
-                continue
-            missed.append((at, flip))
+        changed = bytearray(sealed)
+        changed[at] ^= 0x80 if at % 2 else 0x01
+        try:
+            unseal(bytes(changed), by)
+        except (NotOpened, NotSigned):
+            continue
+        missed.append(at)
     assert missed == []
 
 
