@@ -10,6 +10,9 @@ from typing import Final
 _STORAGE: Final = "1.2.840.10008.5.1.4.1.1."
 _SR: Final = ("SR", "SR Document")
 
+# made of images, not of a patient: they say nothing of how a study was acquired (CID 29)
+DERIVED: Final = frozenset({"SC", "RTDOSE", "RTSTRUCT", "RTPLAN", "PR", "SEG", "REG", "KO", "SR"})
+
 MODALITY_OF: Final[dict[str, tuple[str, str]]] = {
     _STORAGE + tail: modality
     for modality, tails in {

@@ -17,11 +17,6 @@ _SUBSTANCE = {"classCode": "SBADM", "moodCode": "EVN"}
 _OBSERVED = {"classCode": "OBS", "moodCode": "EVN"}
 
 
-def has_requests(making: Making) -> bool:
-    """Whether a request says why the procedure was asked for."""
-    return any(each.reason or each.reason_codes for each in making.document.general.requests)
-
-
 def requested_narrative(making: Making) -> bool:
     """Reason for the Requested Procedure (0040,1002) and its codes (0040,100A), as text (C.4.4.1)."""
     writer, requests = making.writer, making.document.general.requests
@@ -32,7 +27,7 @@ def requested_narrative(making: Making) -> bool:
         for index, code in enumerate(request.reason_codes, 1):
             with writer.element("paragraph"):
                 writer.leaf("content", {"ID": f"r{number}.{index}"}, display.meaning(code))
-    return has_requests(making)
+    return any(each.reason or each.reason_codes for each in requests)
 
 
 def requested(making: Making) -> None:
@@ -67,7 +62,7 @@ def medication(making: Making, item: Item) -> None:
             writer.leaf("reference", {"value": f"#{identified(item)}"})
         writer.leaf("statusCode", {"code": "completed"})
         if item.observed_at:
-            making.time("effectiveTime", making.item_time(item.observed_at, at), at)
+            making.observed(item)
         if (code := display.coded(route)) is not None:
             making.code("routeCode", code, at)
         if dose is not None and isinstance(dose.value, Num):
@@ -109,7 +104,7 @@ def communication(making: Making, item: Item) -> None:
         with writer.element("text"):
             writer.leaf("reference", {"value": f"#{identified(item)}"})
         writer.leaf("statusCode", {"code": "completed"})
-        making.time("effectiveTime", making.item_time(item.observed_at, at), at)
+        making.observed(item)
         with writer.element("performer"), writer.element("assignedEntity"):
             writer.leaf("id", {"nullFlavor": making.absent})
             with writer.element("assignedPerson"):

@@ -75,7 +75,7 @@ def observation(making: Making, item: Item, *, name: Code | None = None) -> None
         _text(making, item)
         writer.leaf("statusCode", {"code": "completed"})
         if item.observed_at:
-            making.time("effectiveTime", making.item_time(item.observed_at, at), at)
+            making.observed(item)
         _value(making, item)
         if method := display.coded(sites.get("method")):
             making.code("methodCode", method, where(sites["method"]))

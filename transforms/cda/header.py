@@ -9,7 +9,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from profiles.cda.modalities import MODALITY_OF
+from profiles.cda.modalities import DERIVED, MODALITY_OF
 from profiles.cda.templates import (
     ADDENDUM_REPORT,
     CDA_TYPE,
@@ -18,11 +18,11 @@ from profiles.cda.templates import (
     IMAGING_REPORT,
     PARENT_DOCUMENT,
 )
-from transforms.cda import display, times
+from transforms.cda import display, people, times
 from transforms.cda.making import Making
 from transforms.cda.options import Lineage, Organization
 from transforms.cda.terms import OID, TOKEN, place_of
-from transforms.sr.header import Author, Identifier, Issuer, Person, Verifier
+from transforms.sr.header import Identifier, Issuer, Person
 from transforms.sr.model import Document, Item
 from transforms.sr.values import Code, Coded
 
@@ -43,12 +43,12 @@ def rest(making: Making, lineage: Lineage, headed: tuple[Item, ...]) -> None:
     """What stands after it, to the body."""
     _document(making, lineage, headed)
     _patient(making)
-    _authors(making)
-    _transcriptionist(making)
+    people.authors(making)
+    people.transcriptionist(making)
     _custodian(making)
     _recipients(making)
-    _verifiers(making)
-    _referrer(making)
+    people.verifiers(making)
+    people.referrer(making)
     _orders(making)
     _service(making, headed)
     _related(making, lineage)
@@ -170,63 +170,6 @@ def _organization_id(making: Making, given: Organization) -> None:
     making.writer.leaf("id", start | ({"extension": given.extension} if given.extension else {}))
 
 
-def _authors(making: Making) -> None:
-    general = making.document.general
-    time = times.timestamp(general.content_date, general.content_time, making.zone)
-    authors = [each for each in general.authors if each.type != "DEV"]
-    if not authors:
-        names = [each for each in making.document.root.context.observers if each.type == "PSN" and each.name]
-        authors = [Author("PSN", Person(each.name, institution=each.organization)) for each in names]
-    for each in authors or [Author("PSN")]:  # 8.1: a person, even where nobody says who
-        _author(making, each, time)
-
-
-def _author(making: Making, author: Author, time: str | None) -> None:
-    writer, person = making.writer, author.person
-    with writer.element("author"):
-        making.time("time", time, "ContentDate")
-        with writer.element("assignedAuthor"):
-            making.identified_by(person.codes, "AuthorObserverSequence")
-            making.text_or_null("addr", person.address)
-            making.telecom(*person.telephones)
-            with writer.element("assignedPerson"):
-                making.person("name", person.name)
-            _institution(making, person, "AuthorObserverSequence")
-
-
-def _institution(making: Making, person: Person, where: str, name: str = "representedOrganization") -> None:
-    if not person.institution and not person.institution_codes:
-        return
-    with making.writer.element(name):
-        if person.institution_codes:
-            making.identified_by(person.institution_codes, where)
-        making.text_or_null("name", person.institution)
-
-
-def _transcriptionist(making: Making) -> None:
-    """dataEnterer 0..1: the first participant of type ENT."""
-    writer = making.writer
-    for each in making.document.general.participants:
-        if each.participation != "ENT" or each.author.type == "DEV":
-            continue
-        with writer.element("dataEnterer", {"typeCode": "ENT"}):
-            if each.date_time:
-                making.time("time", times.date_time(each.date_time, making.zone), "ParticipantSequence")
-            _assigned(making, each.author.person, "ParticipantSequence")
-        return
-
-
-def _assigned(making: Making, person: Person, where: str) -> None:
-    writer = making.writer
-    with writer.element("assignedEntity"):
-        making.identified_by(person.codes, where)
-        making.text_or_null("addr", person.address)
-        making.telecom(*person.telephones)
-        with writer.element("assignedPerson"):
-            making.person("name", person.name)
-        _institution(making, person, where)
-
-
 def _custodian(making: Making) -> None:
     writer, general, site = making.writer, making.document.general, making.options.custodian
     with (
@@ -253,44 +196,6 @@ def _recipients(making: Making) -> None:
             if each.organization:
                 with writer.element("receivedOrganization"):
                     writer.leaf("name", text=each.organization)
-
-
-def _verifiers(making: Making) -> None:
-    general = making.document.general
-    verifiers = list(general.verifiers)
-    if general.verification == "VERIFIED" and verifiers:
-        _signature(making, "legalAuthenticator", verifiers.pop(0))
-    for each in verifiers:
-        _signature(making, "authenticator", each)
-    for participant in general.participants:
-        if participant.participation == "ATTEST" and participant.author.type != "DEV":
-            person = participant.author.person
-            verifier = Verifier(person.name, person.institution, participant.date_time, person.codes)
-            _signature(making, "authenticator", verifier)
-
-
-def _signature(making: Making, name: str, verifier: Verifier) -> None:
-    writer = making.writer
-    with writer.element(name):
-        making.time("time", times.date_time(verifier.date_time, making.zone), "VerifyingObserverSequence")
-        writer.leaf("signatureCode", {"code": "S"})
-        person = Person(verifier.name, verifier.codes, verifier.organization)
-        _assigned(making, person, "VerifyingObserverSequence")
-
-
-def _referrer(making: Making) -> None:
-    """participant REF 1..1."""
-    writer, referring = making.writer, making.document.study.referring
-    with (
-        writer.element("participant", {"typeCode": "REF"}),
-        writer.element("associatedEntity", {"classCode": "PROV"}),
-    ):
-        making.identified_by(referring.codes, "ReferringPhysicianIdentificationSequence")
-        making.text_or_null("addr", referring.address)
-        making.telecom(*referring.telephones)
-        with writer.element("associatedPerson"):
-            making.person("name", referring.name)
-        _institution(making, referring, "ReferringPhysicianIdentificationSequence", "scopingOrganization")
 
 
 def _orders(making: Making) -> None:
@@ -325,7 +230,7 @@ def modalities(making: Making, headed: tuple[Item, ...]) -> tuple[Code, ...]:
         return (said,)
     evidence = making.document.general.current_evidence
     classes = dict.fromkeys(MODALITY_OF.get(each.reference.sop_class) for each in evidence)
-    found = tuple(Code(each[0], "DCM", each[1]) for each in classes if each is not None)
+    found = tuple(Code(each[0], "DCM", each[1]) for each in classes if each is not None and each[0] not in DERIVED)
     if found:
         making.losses.defaulted("1", "modality of the study: by the SOP classes of the evidence")
     return found
@@ -415,4 +320,4 @@ def _encounter(making: Making) -> None:
                     making.text_or_null("name", site.name)
                     making.text_or_null("addr", address)
                 person = Person(institution=institution, institution_codes=equipment.institution_codes)
-                _institution(making, person, "InstitutionCodeSequence", "serviceProviderOrganization")
+                people.institution(making, person, "InstitutionCodeSequence", "serviceProviderOrganization")

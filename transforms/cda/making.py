@@ -147,9 +147,9 @@ class Making:
         with self.writer.element(name):
             self.time("low", value, where)
 
-    def item_time(self, value: str, where: str) -> str | None:
-        """Observation DateTime (0040,A032), for which entries have an effectiveTime."""
-        return times.date_time(value, self.zone)
+    def observed(self, item: Item) -> None:
+        """effectiveTime of an entry: when the item was observed (0040,A032)."""
+        self.time("effectiveTime", times.date_time(item.observed_at, self.zone), ".".join(map(str, item.position)))
 
     # -- people, places ------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """section/text: every content item below a section, in words, each in a `content` with an ID (PS3.20 C.4.2, 9.1.1).
 
 Rules of this file
-* Texts are paragraphs, as in C.5; other items that follow each other are rows of a table; what belongs to an item is a
-  list below it. Nothing of the tree is left out here, not even what has no entry.
+* Texts are paragraphs, as in C.5; other items and short texts that follow each other are rows of a table; what belongs
+  to an item is a list below it. Nothing of the tree is left out here, not even what has no entry.
 * The ID of the item at position 1.8.1 is i1.8.1: entries point there.
 * Only elements that the narrative block schema allows at the place (Td holds no table, paragraph holds no list).
 """
@@ -20,6 +20,7 @@ from transforms.cda.making import Making
 from transforms.sr.model import Item
 from transforms.sr.values import Axis, ByReference, Composite, Container, Image, SopReference, Table, Text, Waveform
 
+_ROW: Final = 80  # characters of a text that may be a row
 _NMTOKEN: Final = re.compile(r"[A-Za-z0-9._:-]+\Z")  # what `content/@language` may hold
 
 
@@ -32,13 +33,18 @@ def blocks(making: Making, items: Sequence[Item]) -> None:
     """The items of a section, in their order."""
     rows: list[Item] = []
     for item in items:
-        if isinstance(item.value, (Text, Table, Container)):
+        if isinstance(item.value, (Table, Container)) or (isinstance(item.value, Text) and _is_long(item.value.text)):
             _rows(making, rows)
             rows = []
             _block(making, item)
         else:
             rows.append(item)
     _rows(making, rows)
+
+
+def _is_long(text: str) -> bool:
+    """Whether a text is a paragraph of its own, rather than a row among others."""
+    return len(text) > _ROW or "\n" in text or "\r" in text
 
 
 def _block(making: Making, item: Item) -> None:

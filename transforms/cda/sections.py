@@ -91,8 +91,7 @@ def _heading(making: Making, source: Item) -> None:
         making.named(f"{display.where(source)} heading")
         making.code("code", source.name, display.where(source))
         if source.observed_at:
-            at = display.where(source)
-            making.time("effectiveTime", making.item_time(source.observed_at, at), at)
+            making.observed(source)
 
 
 def _fetus(making: Making, source: Item) -> None:

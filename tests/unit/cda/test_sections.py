@@ -13,7 +13,7 @@ from tests.unit.cda.reading import found, one, parsed, section
 from transforms.cda.from_sr import convert
 from transforms.cda.options import Options, Picture
 from transforms.sr.context import settled
-from transforms.sr.header import Author, Person
+from transforms.sr.header import Author, Evidence, Person
 from transforms.sr.model import Document, Item
 from transforms.sr.values import (
     ByReference,
@@ -351,6 +351,23 @@ def test_measurements_keep_their_groups() -> None:
     assert one(root, f"{inner}/c:title") == "Measurement Group"
     assert one(root, f"{inner}/c:entry/c:act/c:code/@code") == "125007"
     assert one(root, f"{inner}/c:entry/c:observation/c:value/@value") == "4"
+
+
+def test_short_texts_stand_in_rows_and_long_ones_do_not() -> None:
+    short = [item(dcm("112039", "Tracking Identifier"), Text(f"lesion {number}")) for number in (1, 2)]
+    long = item(dcm("121071", "Finding"), Text("words " * 20))
+    root = cda(item(ln("59776-5"), GROUP, *short, long, item(dcm("121071"), Text("two\nlines"))))
+    text = f"{section('59776-5')}/c:text"
+    assert found(root, f"{text}/c:table//c:td") == ["lesion 1", "lesion 2"]
+    assert found(root, f"{text}/c:paragraph/c:content") == ["words " * 20, "two\nlines"]
+
+
+def test_a_segmentation_is_no_modality_of_the_study() -> None:
+    evidence = tuple(Evidence("1.2", "1.3", SopReference(each, "1.4")) for each in (CT, "1.2.840.10008.5.1.4.1.1.66.4"))
+    whole = report()
+    document = replace(whole, general=replace(whole.general, current_evidence=evidence))
+    root = parsed(convert(document).data)
+    assert found(root, "//c:serviceEvent/c:code/c:translation/@code") == ["CT"]
 
 
 def test_a_code_without_an_oid_is_kept_as_text() -> None:
