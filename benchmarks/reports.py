@@ -12,7 +12,6 @@ Rules of this file
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from dataclasses import replace
 
 from lxml import etree
 
+from benchmarks.resident import forget, highest
 from transforms.cda.from_sr import convert
 from transforms.source import BytesSource
 from transforms.sr.context import settled
@@ -81,11 +81,6 @@ def rate(data: bytes, seconds: float) -> float:
     return count / spent
 
 
-def peak() -> int:
-    """Bytes of memory at the highest, of this process."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -111,9 +106,9 @@ def main() -> None:
 def _large(_: str) -> None:
     converted(report(MANY))  # what every process has loaded
     data = sys.stdin.buffer.read()
-    base = peak()
+    base = forget()
     made = converted(data)
-    print(f"large: {len(data):,} bytes of SR, {made:,} bytes of CDA, {(peak() - base) / 1e6:.0f} MB above the base")
+    print(f"large: {len(data):,} bytes of SR, {made:,} bytes of CDA, {(highest() - base) / 1e6:.0f} MB above the base")
 
 
 if __name__ == "__main__":

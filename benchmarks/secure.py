@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import filecmp
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.resident import forget, highest
 from benchmarks.systems import pki
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -116,7 +116,7 @@ def _one(way: str, folder: Path) -> int:
 
     certs = folder / "certs"
     signer = keys.read_signer(certs / "media-signer.key", certs / "media-signer.pem")
-    base = _resident()
+    base = forget()
     if way == "seal":
         with (folder / "clear").open("rb") as clear:
             source = FileSource(os.dup(clear.fileno()), 0, os.fstat(clear.fileno()).st_size)
@@ -126,7 +126,7 @@ def _one(way: str, folder: Path) -> int:
         holder = keys.read_holder(certs / "reader.key", certs / "reader.pem")
         trust = keys.read_certificates(certs / "ca.pem")
         files.unseal(folder / "d.sealed", folder / "clear.ours", [holder], trust=trust)
-    print(_resident() - base)
+    print((highest() - base) / (1 << 20))
     return 0
 
 
@@ -138,11 +138,6 @@ def _content(path: Path, size: int) -> None:
     with path.open("wb") as out:
         for _ in range(size):
             out.write(stream.update(bytes(1 << 20)))
-
-
-def _resident() -> float:
-    """The most MiB that this process had so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @contextmanager

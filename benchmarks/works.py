@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import shutil
 import socket
@@ -24,6 +23,7 @@ from benchmarks import peers
 from benchmarks.corpus import ROOT, Corpus
 from benchmarks.process import Tree
 from benchmarks.profile import watched
+from benchmarks.resident import highest
 from benchmarks.sender import Senders, tls
 from benchmarks.systems import COMMAND, HERE, OURS, Running, Site, System, nothing, program, storescp
 from benchmarks.verify import judge, part10
@@ -274,15 +274,6 @@ def timed(arguments: list[str | Path], folder: Path, raw: Path | None = None) ->
     if process.returncode not in (0, 3):
         raise RuntimeError(f"{arguments[0]} ended with {process.returncode}:\n{log.read_text()[-2000:]}")
     return Timed(seconds, used.ru_utime + used.ru_stime, resident)
-
-
-def highest(pid: int) -> int:
-    """Most bytes resident so far. (Its `ru_maxrss` would be ours: it counts from the fork.)"""
-    try:
-        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    except OSError:
-        return 0
-    return int(found[1]) << 10 if found else 0
 
 
 def command(name: str, found: Corpus, out: Path, options: tuple[str, ...]) -> list[str | Path]:
