@@ -71,6 +71,21 @@ _SEEN = Prepared(
     .where(instances.c.association == bindparam("association"), instances.c.study == bindparam("study"))
     .limit(1)
 )
+_OF_STUDY = (
+    select(instances.c.id)
+    .where(
+        instances.c.study == bindparam("study"),
+        instances.c.patient_id != "",
+        instances.c.state != InstanceState.DISCARDED.value,
+        instances.c.state != InstanceState.DROPPED.value,
+    )
+    .limit(1)
+)
+# Two seeks in one index, where `!=` would read a whole study
+_OTHER_PATIENT = (
+    Prepared(_OF_STUDY.where(instances.c.patient_id < bindparam("patient"))),
+    Prepared(_OF_STUDY.where(instances.c.patient_id > bindparam("patient"))),
+)
 _TOOK_STUDY = Prepared(
     select(deliveries.c.id)
     .where(deliveries.c.association == bindparam("association"), deliveries.c.sent_study == bindparam("study"))
@@ -162,6 +177,10 @@ class Transaction:
     def study_seen(self, association: str, study: str) -> bool:
         """Whether this association has brought an instance of this study before."""
         return self._fast.first(_SEEN, association=association, study=study) is not None
+
+    def other_patient(self, study: str, patient_id: str) -> bool:
+        """Whether this study has an instance of a patient with another Patient ID."""
+        return any(self._fast.first(each, study=study, patient=patient_id) is not None for each in _OTHER_PATIENT)
 
     def insert_instance(self, instance: Instance, state: InstanceState, reason: str) -> int:
         """A new instance; its number."""

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 5
+VERSION = 6
 metadata = MetaData()
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
 
@@ -47,6 +47,7 @@ instances = Table(
     Column("value", LargeBinary, nullable=False),
     Index("instances_open", "state", "id"),
     Index("instances_brought", "association", "study"),
+    Index("instances_patients", "study", "patient_id"),
 )
 
 deliveries = Table(

@@ -101,12 +101,28 @@ class Desk:
         if not self._spool.has(instance.stored):
             return Failed("spool-missing", storage=True)
         self.effects.sync = True
-        conflict = instance.decision.on_conflict == "hold" and any(k.state != InstanceState.DROPPED for k in known)
+        clash = self._clash(instance, known)
         first = not self._tx.study_seen(instance.origin.association, instance.identity.study)
-        number = self._insert(worker, instance, message.refers, conflict=conflict)
+        number = self._insert(worker, instance, message.refers, clash)
         if first and (opened := self._tx.association(instance.origin.association)) is not None:
             self.effects.events.append(audits.begun_in(opened[1], instance, self._now))
-        return Committed("conflict" if conflict else "stored", number)
+        return Committed("conflict" if clash else "stored", number)
+
+    def _clash(self, instance: Instance, known: list[Known]) -> str:
+        """Why it is kept beside what is there and held; "" where it is not, or its source may do so (`on_conflict`).
+
+        A UID with other bytes: sent again with headers that somebody coerced, or moved to another study. A study that
+        another patient has: merged, or mistaken. What a rule drops is noise and only hides a change of what is kept.
+        """
+        if instance.decision.on_conflict != "hold":
+            return ""
+        if any(k.state != InstanceState.DROPPED for k in known):
+            return "conflict"
+        study, patient = instance.identity.study, instance.identity.patient_id
+        dropping = instance.decision.verdict is Verdict.DROP
+        if study and patient and not dropping and self._tx.other_patient(study, patient):
+            return "study-of-another-patient"
+        return ""
 
     def _same(self, known: Known, instance: Instance) -> bool:
         """Equal bytes; or, while the first is still spooled, equal content in another uncompressed syntax."""
@@ -127,11 +143,11 @@ class Desk:
         except (GatewayError, TransformError):
             return False  # cannot be shown to be equal: a conflict, which keeps both
 
-    def _insert(self, worker: str, instance: Instance, refers: tuple[str, ...], *, conflict: bool) -> int:
+    def _insert(self, worker: str, instance: Instance, refers: tuple[str, ...], clash: str) -> int:
         decision = instance.decision
-        if conflict:
-            number = self._tx.insert_instance(instance, InstanceState.HELD, "conflict")
-            self._tell(ObjectHeld, instance, "conflict")
+        if clash:
+            number = self._tx.insert_instance(instance, InstanceState.HELD, clash)
+            self._tell(ObjectHeld, instance, clash)
         elif decision.verdict is Verdict.HOLD:
             number = self._tx.insert_instance(instance, InstanceState.HELD, decision.reason)
             self._tell(ObjectHeld, instance, decision.reason)

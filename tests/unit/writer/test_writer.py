@@ -13,12 +13,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from gateway.audit.chain import Head
 from gateway.audit.events import Party
 from gateway.audit.verify import verify
 from gateway.errors import StorageFailed
-from gateway.model import Decision, Job, Outcome, Result, Verdict
+from gateway.model import Decision, Instance, Job, Outcome, Result, Verdict
 from gateway.store.inflight import Inflight
 from gateway.writer.client import WriterClient, operator
 from gateway.writer.messages import LENGTH, Closed, Discard, Failed, Hello, Opened, Release, Reply, Request
@@ -90,6 +91,30 @@ def test_where_the_listener_says_so_the_newer_one_is_delivered_too(stage: Stage)
     assert it.client.received(stage.make("1.1", b"corrected", on_conflict="deliver")).outcome == "duplicate"
     until(lambda: sorted((row.state, row.destination) for row in stage.rows()) == [("delivered", "a")] * 2)
     assert it.client.received(stage.make("1.1", b"of another source")).outcome == "conflict"
+
+
+def test_a_study_that_another_patient_has_is_noticed(stage: Stage) -> None:
+    """Merged or mistaken patients: held beside, unless the source may do so. An empty Patient ID says nothing."""
+    it = delivering(stage)
+    assert it.client is not None
+
+    def of(patient: str, uid: str, study: str = "1.9", **decision: str) -> Instance:
+        made = stage.make(uid, uid.encode(), study=study, **decision)
+        return replace(made, identity=replace(made.identity, patient_id=patient))
+
+    client = it.client
+    assert client.received(of("B", "1.1")).outcome == "stored"
+    assert client.received(of("B", "1.2")).outcome == "stored"
+    assert client.received(of("A", "1.3")).outcome == "conflict"
+    assert client.received(of("C", "1.4")).outcome == "conflict"
+    assert client.received(of("", "1.5")).outcome == "stored"
+    assert client.received(of("C", "1.6", study="1.10")).outcome == "stored", "another study"
+    assert client.received(of("C", "1.7", on_conflict="deliver")).outcome == "stored"
+    assert {row.reason for row in stage.ask(lambda r: r.held())} == {"study-of-another-patient"}
+    assert {uid.split(">")[0] for uid, state in stage.states().items() if state == "held"} == {"1.3", "1.4"}
+    dropped = of("D", "1.8", study="1.11", verdict=Verdict.DROP, reason="noise", to=())  # type: ignore[arg-type]
+    assert client.received(dropped).outcome == "stored"
+    assert client.received(of("E", "1.12", study="1.11")).outcome == "stored", "what was dropped has no patient"
 
 
 def test_equal_content_in_another_uncompressed_syntax_is_no_conflict_while_the_first_is_spooled(stage: Stage) -> None:
