@@ -12,17 +12,22 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import peers, works
+from benchmarks import peers, systems_web, works
 from benchmarks.corpus import FULL, KINDS, QUICK, Corpus, Sizes, corpus, warm
 from benchmarks.pages import key, merged
 from benchmarks.profile import page
 from benchmarks.report import faults, order, table
-from benchmarks.systems import SYSTEMS, System, pki, program
+from benchmarks.systems import SYSTEMS, System, gateway, nothing, pki, program
 from benchmarks.works import FILES, Outcome
 
-WORKS = ("ingest", "deidentify", "research", "end-to-end")
+WORKS = ("ingest", "stow", "deidentify", "research", "end-to-end")
 FILE_WORKS = {"deidentify": (), "research": works.OPTIONS}  # and the options of ours
-CONNECTIONS = {"ingest": 4, "end-to-end": 2}
+CONNECTIONS = {"ingest": 4, "stow": 4, "end-to-end": 2}
+WEB = (
+    System(works.OURS, systems_web.gateway, "STOW-RS, 20 objects a request; durable as for DIMSE", nothing),
+    System("gateway, DIMSE", gateway, "the same gateway's C-STORE", nothing),
+    System("Orthanc", systems_web.orthanc, "DICOMweb plugin behind stunnel", systems_web.orthanc_missing),
+)
 OUT = works.root()
 PAGE = OUT.parent.parent / "docs" / "benchmarks.md"
 
@@ -90,7 +95,7 @@ def compare(
     work: str, kind: str, sizes: Sizes, rounds: int, nodelay: bool, folder: Path, certs: Path, only: list[str] | None
 ) -> tuple[str, str, list[str]]:
     """One table: its title, its text, what forbids it."""
-    systems = {s.name: s for s in (FILES if work in FILE_WORKS else SYSTEMS[work])}
+    systems = {s.name: s for s in (FILES if work in FILE_WORKS else WEB if work == "stow" else SYSTEMS[work])}
     if only:
         systems = {name: s for name, s in systems.items() if name in (*only, works.OURS)}
     notes = {name: s.does for name, s in systems.items()}
@@ -127,7 +132,9 @@ def profile(work: str, kind: str, sizes: Sizes, folder: Path, certs: Path) -> st
     """The gateway once more, watched."""
     if why := peers.missing():
         return f"No profile: {why}\n"
-    ours = next(s for s in (FILES if work in FILE_WORKS else SYSTEMS[work]) if s.name == works.OURS)
+    ours = next(
+        s for s in (FILES if work in FILE_WORKS else WEB if work == "stow" else SYSTEMS[work]) if s.name == works.OURS
+    )
     raw = OUT / f"profile-{work}-{kind}.txt"
     raw.unlink(missing_ok=True)
     outcome = attempt(work, ours, corpus(OUT, kind, sizes), folder, certs, True, raw)
@@ -143,7 +150,7 @@ def attempt(
     try:
         if work in FILE_WORKS:
             return works.deidentify(system, found, folder / "one", FILE_WORKS[work], raw)
-        doing = works.ingest if work == "ingest" else works.end_to_end
+        doing = works.end_to_end if work == "end-to-end" else works.ingest
         nagle = {"TCP_NODELAY": "1"} if nodelay else {}
         return doing(system, found, folder / "one", certs, nagle, CONNECTIONS[work], raw)
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:

@@ -32,11 +32,18 @@ class Sent(NamedTuple):
 class Senders:
     """Several senders, started, held, released together."""
 
-    def __init__(self, port: int, called: str, certs: Path, batches: Sequence[Sequence[Path]]) -> None:
+    def __init__(
+        self,
+        port: int,
+        called: str,
+        certs: Path,
+        batches: Sequence[Sequence[Path]],
+        module: str = "benchmarks.sender",
+    ) -> None:
         self._processes: list[subprocess.Popen[str]] = []
         for files in batches:
             process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.sender"],
+                [sys.executable, "-m", module],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

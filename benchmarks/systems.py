@@ -44,6 +44,7 @@ class Running(NamedTuple):
     port: int
     called: str
     stored: Path  # where ingested objects lie
+    sender: str = "benchmarks.sender"  # the module that speaks with it
 
 
 class System(NamedTuple):

@@ -126,7 +126,7 @@ def ingest(
         senders = None
         try:
             suite = tls_of(running.port, certs)
-            senders = Senders(running.port, running.called, certs, batches(found, connections))
+            senders = Senders(running.port, running.called, certs, batches(found, connections), running.sender)
             before = running.tree.usage()
             with watching(running.tree.pid, raw):
                 sent = senders.go()

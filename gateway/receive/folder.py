@@ -94,16 +94,22 @@ class Inbox:
 
     def run(self, wait: Callable[[float], object]) -> None:
         """Scan until told to stop; `wait` so many seconds between two scans. One process a folder: others wait."""
+        told = ""
         while not self._stopping():
+            why = ""
             try:
                 with self._locked() as ours:
                     while ours and not self._stopping():
                         self.scan()
+                        told = ""
                         wait(self._folder.poll)
             except GatewayError as error:
-                log.warning(fields("inbox-waits", listener=self._listener.id, reason=error.reason))
+                why = error.reason
             except OSError as error:
-                log.warning(fields("inbox-unavailable", listener=self._listener.id, error=error.strerror))
+                why = error.strerror or type(error).__name__
+            if why != told:  # once, however long it lasts
+                log.warning(fields("inbox-waits", listener=self._listener.id, reason=why or "another-process"))
+            told = why
             wait(self._folder.poll)
 
     def scan(self) -> int:

@@ -31,9 +31,9 @@ from transforms.models.encode import Bulk, pieces
 from transforms.models.model import DataSet, MetadataError
 
 _COPY = 1 << 20
-_P = "1.2.840.10008.1.2."
+PREFIX = "1.2.840.10008.1.2."
 # PS3.18 Tables 8.7.3-2, -4, -5: media type -> its default transfer syntax, and the others it may name
-_IMAGES = {
+IMAGES = {
     "image/jpeg": ("4.70", "4.50", "4.51", "4.57"),
     "image/dicom-rle": ("5",),
     "image/x-dicom-rle": ("5",),
@@ -43,7 +43,7 @@ _IMAGES = {
     "image/jphc": ("4.201", "4.202", "4.203"),
     "image/jxl": ("4.110", "4.111", "4.112"),
 }
-_VIDEOS = {
+VIDEOS = {
     "video/mpeg2": ("4.100", "4.101"),
     "video/mp4": ("4.102", "4.103", "4.104", "4.105", "4.106"),
     "video/h265": ("4.107", "4.108"),
@@ -159,7 +159,7 @@ class Metadata:
             part = self._bulk.get(uri)
             if part is None:
                 return None
-            return Bulk(uri, part.size, encapsulated and part.kind.name in (*_IMAGES, *_VIDEOS))
+            return Bulk(uri, part.size, encapsulated and part.kind.name in (*IMAGES, *VIDEOS))
 
         made = pieces(data_set, find)
         incoming = self._storing.begin(claim)
@@ -182,17 +182,17 @@ class Metadata:
         part = self._bulk.get(pixels.bulk) if pixels is not None and pixels.bulk is not None else None
         if part is not None and part.kind.name in _TRANSFORMED:
             raise RefuseObject("pixels-not-decoded", SYNTAX_NOT_SUPPORTED, "no image is decoded here")
-        if part is None or part.kind.name not in (*_IMAGES, *_VIDEOS):
+        if part is None or part.kind.name not in (*IMAGES, *VIDEOS):
             uid = part.kind.parameters.get("transfer-syntax", "") if part is not None else ""
             if uid not in ("", syntax.EXPLICIT_LE) or (pixels is not None and said not in ("", syntax.EXPLICIT_LE)):
                 raise RefuseObject("syntax-not-supported", SYNTAX_NOT_SUPPORTED, "these pixels are not compressed")
             return syntax.EXPLICIT_LE
-        known = [_P + each for each in (_IMAGES | _VIDEOS)[part.kind.name]]
+        known = [PREFIX + each for each in (IMAGES | VIDEOS)[part.kind.name]]
         uid = part.kind.parameters.get("transfer-syntax", said) or known[0]
         if uid not in known:
             raise RefuseObject("syntax-not-supported", SYNTAX_NOT_SUPPORTED, "a syntax that is not of this media type")
         frames = next((each.values for each in data_set if each.tag == 0x00280008), ())
-        if part.kind.name in _IMAGES and frames not in ((), ("1",)):
+        if part.kind.name in IMAGES and frames not in ((), ("1",)):
             raise RefuseObject("frames-in-one-part", NOT_UNDERSTOOD, "compressed frames come one by one")
         return uid
 

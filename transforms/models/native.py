@@ -11,8 +11,10 @@ from collections.abc import Iterator
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from transforms.errors import TransformError
 from transforms.models.json_model import inline
 from transforms.models.model import Attribute, Budget, DataSet, MetadataError, stored, tag_of, vr_of
+from transforms.xmltext import parsed
 
 NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
@@ -21,15 +23,10 @@ _COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffi
 
 def read(data: bytes) -> tuple[DataSet, str]:
     """The data set of a document, with the transfer syntax it names, "" for none. Raises MetadataError."""
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, dtd_validation=False
-    )
     try:
-        root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise MetadataError("metadata-malformed", "not XML") from error
-    if root.getroottree().docinfo.doctype:
-        raise MetadataError("metadata-malformed", "a document with a DTD is not read")
+        root = parsed(data)
+    except TransformError as error:
+        raise MetadataError("metadata-malformed", error.detail) from error
     if root.tag != f"{{{NAMESPACE}}}NativeDicomModel":
         raise MetadataError("metadata-malformed", "not a Native DICOM Model")
     attributes = _attributes(root, Budget(), 0)
