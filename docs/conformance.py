@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from gateway.config.schema import DimseDestination, DimseLimits, DimseListener
+from gateway.config.schema import DimseDestination, DimseLimits, DimseListener, StowLimits
 from gateway.dimse.gathering import INVALID_ARGUMENT, RESOURCE_LIMITATION
 from gateway.dimse.negotiation import AcceptancePolicy
 from gateway.dimse.reception import CLASS_NOT_SUPPORTED, MISTYPED_ARGUMENT, NO_SUCH_ACTION, NO_SUCH_INSTANCE
@@ -26,6 +26,9 @@ from gateway.dimse.uids import (
 )
 from gateway.model import Failure
 from gateway.receive.commitment import PROCESSING_FAILURE
+from gateway.receive.capabilities import STORE_KINDS
+from gateway.receive.stow_metadata import IMAGES, PREFIX, VIDEOS
+from gateway.web.multipart import BOUNDARY
 from profiles.media import load, names
 from profiles.media.records import ADDITIONAL, KEYS
 from profiles.tls.bcp195 import PROFILES
@@ -44,6 +47,27 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
 def order(uid: str) -> tuple[int, ...]:
     """UIDs in the order of their numbers."""
     return tuple(int(part) for part in uid.split("."))
+
+
+def stow_limits() -> str:
+    """Limits of a STOW-RS listener."""
+    limits = StowLimits()
+    rows = [(f"`{name}`", f"`{value}`") for name, value in limits.model_dump().items()]
+    return table(("Limit", "Default (bytes, seconds, or a count)"), [*rows, ("boundary", f"`{BOUNDARY}` characters")])
+
+
+def stow_types() -> str:
+    """What a Store request may hold."""
+    return table(("Content-Type",), ((f"`{each}`",) for each in STORE_KINDS))
+
+
+def stow_images() -> str:
+    """Media types of compressed bulk data, and the transfer syntaxes they may be in."""
+    rows = (
+        (f"`{kind}`", "one frame" if kind in IMAGES else "all frames", ", ".join(f"`{PREFIX}{each}`" for each in known))
+        for kind, known in (IMAGES | VIDEOS).items()
+    )
+    return table(("Media type", "A part holds", "Transfer syntaxes, the default first"), rows)
 
 
 def sop_classes() -> str:
@@ -183,6 +207,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "refused-syntaxes": refused_syntaxes,
     "statuses": statuses,
     "commitment": commitment,
+    "stow-types": stow_types,
+    "stow-images": stow_images,
+    "stow-limits": stow_limits,
     "tls": tls,
     "media-profiles": media_profiles,
     "directory-records": directory_records,

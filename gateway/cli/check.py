@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.check_web import problems as web_problems
 from gateway.config.document import Positions
 from gateway.config.load import examine, rules_hash
 from gateway.config.problems import Loc, Problem, ordered
@@ -89,6 +90,7 @@ def outside(config: Config) -> list[Problem]:
             found += _tls(config, destination.tls, ("destinations", name, "tls"), server=False)
         if destination.media:
             found += _media(destination.media, ("destinations", name, "media"), places)
+    found += web_problems(config)
     if config.identity:
         found += [places.warn(("identity", "key"), text) for text in tls.warnings(config.identity)]
     if config.manifest:

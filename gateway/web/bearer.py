@@ -163,8 +163,8 @@ def tokens_of(block: Bearer) -> Tokens:
     """The judge of a rule file's block. Raises ConfigRefused, and GatewayError where its file is of no use."""
     if block.keys is not None:
         path: Path = block.keys
-        key_set(_read(path))
-        return Tokens(block, lambda: _read(path))
+        key_set(read_keys(path))
+        return Tokens(block, lambda: read_keys(path))
     assert block.keys_url is not None and block.tls is not None
     tls = Tls.model_validate({"profile": block.tls.profile, "trust": block.tls.trust, "crl": block.tls.crl})
     context = client_context(tls, block.tls.identity, anonymous=block.tls.identity is None)
@@ -172,7 +172,7 @@ def tokens_of(block: Bearer) -> Tokens:
     return Tokens(block, lambda: fetched(url, context, _FETCH_TIME, KEYS))
 
 
-def _read(path: Path) -> bytes:
+def read_keys(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(KEYS + 1)
