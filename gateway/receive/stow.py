@@ -131,7 +131,9 @@ class Storing:
 
     def finish(self, *, understood: bool) -> list[Result]:
         """Every result. `understood`: the body was well-formed to its end."""
-        self.drop()
+        if self._part is not None:  # it did not come whole
+            self._part.abort()
+            self._part = None
         found = [each.result() if isinstance(each, Future) else each for each in self._results]
         self._close(orderly=understood)
         return found
@@ -139,16 +141,6 @@ class Storing:
     def abort(self) -> None:
         """The peer is gone. What had come whole is stored or not; nobody is told."""
         self.finish(understood=False)
-
-    def drop(self) -> None:
-        """The part under way does not go on."""
-        if self._part is not None:
-            self._part.abort()
-            self._part = None
-
-    def alert(self, reason: str) -> None:
-        """A Security Alert about this peer (PS3.15 A.5.3.11)."""
-        alert(self._here, Caller(self.origin.address, self.origin.subject), reason)
 
     def begin(self, claim: Claim) -> Incoming:
         """A spooled file for an object that comes. Raises StorageFailed."""
