@@ -1,6 +1,6 @@
-"""Writes the tables of conformance.md from what the product negotiates. A test holds both together.
+"""Writes the tables of conformance.md and dicomweb.md from what the product negotiates. A test holds both together.
 
-    .venv/bin/python docs/conformance.py          rewrites docs/conformance.md
+    .venv/bin/python docs/conformance.py          rewrites both
 
 Only what stands between `<!-- table: NAME -->` and `<!-- end -->` is written here; the rest is prose for people.
 """
@@ -35,6 +35,7 @@ from profiles.tls.bcp195 import PROFILES
 from transforms.dataset.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 DOCUMENT = Path(__file__).resolve().with_suffix(".md")
+DOCUMENTS = (DOCUMENT, DOCUMENT.with_name("dicomweb.md"))
 BLOCK = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -222,4 +223,5 @@ def rendered(text: str) -> str:
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(rendered(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+    for each in DOCUMENTS:
+        each.write_text(rendered(each.read_text(encoding="utf-8")), encoding="utf-8")

@@ -173,6 +173,7 @@ def tokens_of(block: Bearer) -> Tokens:
 
 
 def read_keys(path: Path) -> bytes:
+    """The bytes of a key set's file. Raises GatewayError."""
     try:
         with path.open("rb") as file:
             data = file.read(KEYS + 1)

@@ -66,3 +66,9 @@ def test_the_classes_listed_are_those_taken(text: str) -> None:
     listed = set(re.findall(r"`([\d.]+)`", part))
     assert listed == STORAGE_CLASSES | {VERIFICATION}
     assert all(AcceptancePolicy().takes(uid) for uid in listed)
+
+
+def test_the_tables_of_dicomweb_too(conformance: ModuleType) -> None:
+    for path in conformance.DOCUMENTS:
+        told = path.read_text()
+        assert "<!-- table: " in told and rendered(told) == told
