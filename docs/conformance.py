@@ -25,8 +25,8 @@ from gateway.dimse.uids import (
     name_of,
 )
 from gateway.model import Failure
-from gateway.receive.commitment import PROCESSING_FAILURE
 from gateway.receive.capabilities import STORE_KINDS
+from gateway.receive.commitment import PROCESSING_FAILURE
 from gateway.receive.stow_metadata import IMAGES, PREFIX, VIDEOS
 from gateway.web.multipart import BOUNDARY
 from profiles.media import load, names
