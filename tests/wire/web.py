@@ -59,7 +59,7 @@ class FakeWriter:
         if self.gone:
             raise StorageFailed("writer-lost")
 
-    def received(self, instance: Instance) -> Committed:
+    def received(self, instance: Instance, refers: object = ()) -> Committed:
         time.sleep(self.delay)
         if self.full:
             raise StorageFailed("disk-full")

@@ -45,11 +45,11 @@ def seeded(fault: str) -> Iterator[None]:
 def acknowledged_before_commit() -> None:
     """The worker tells the writer and does not wait."""
 
-    def received(self: client.WriterClient, instance: Any) -> messages.Committed:
+    def received(self: client.WriterClient, instance: Any, refers: Any = ()) -> messages.Committed:
         with self._wire:
             with self._lock:
                 number = self._next()
-            self._send(client._frame(number, messages.Received(instance)))
+            self._send(client._frame(number, messages.Received(instance, tuple(refers))))
         return messages.Committed("stored", 0)
 
     _replace(client.WriterClient, "received", received)
@@ -158,9 +158,9 @@ def acknowledged_although_it_failed() -> None:
     """Whatever the storage says, the peer hears that all is well."""
     real = client.WriterClient.received
 
-    def received(self: client.WriterClient, instance: Any) -> messages.Committed:
+    def received(self: client.WriterClient, instance: Any, refers: Any = ()) -> messages.Committed:
         try:
-            done: messages.Committed = real(self, instance)
+            done: messages.Committed = real(self, instance, refers)
             return done
         except StorageFailed:
             return messages.Committed("stored", 0)

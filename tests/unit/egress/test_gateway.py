@@ -70,7 +70,7 @@ class Site:
         self.spool = Spool(folder / "state" / "spool", reserve=0)
         self.jobs: list[Job] = []
 
-    def received(self, instance: Any) -> Committed:
+    def received(self, instance: Any, refers: Any = ()) -> Committed:
         self.jobs.append(Job(len(self.jobs), 1, instance, "landing", 0))
         return Committed("stored", 1)
 
