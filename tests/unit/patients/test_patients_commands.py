@@ -232,5 +232,5 @@ def test_explain_asks_the_map_and_leaves_no_trace(folder: Path) -> None:
     code, told = run("explain", table, file(folder / "1.dcm", "1.2", "MRN1"))
     assert code == 0 and "route trial" in told and "held" not in told and "MRN1" not in told
     code, told = run("explain", table, file(folder / "2.dcm", "1.3", "MRN7"))
-    assert code == 0 and "deidentify trial: held, patient-unmapped" in told and "MRN7" not in told
+    assert code == 0 and "de-identified as trial: held, patient-unmapped" in told and "MRN7" not in told
     assert not (folder / "state").exists()
