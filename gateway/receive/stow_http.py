@@ -302,9 +302,11 @@ class _Body:
         self._pace = Pace(limits, time.monotonic)
         self._deadline = time.monotonic() + seconds
         self._done = False
+        self._begun = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         self._pace.begin()
+        self._begun = True
         while True:
             left = min(self._pace.waiting(), self._deadline - time.monotonic())
             try:
@@ -327,7 +329,7 @@ class _Body:
 
     async def linger(self) -> None:
         """Read past a little of a body that is not wanted: who still sends would see a reset and not the answer."""
-        if "expect" in self._request.headers:
+        if "expect" in self._request.headers and not self._begun:
             return  # nothing is sent before we say so
         left = LINGER
         try:

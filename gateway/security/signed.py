@@ -204,7 +204,9 @@ def _parts(data: bytes) -> _Parts:
         if info["content_type"].native != "signed_data":
             raise NotSigned("cms-malformed", "it is no SignedData")
         return _parts_of(info["content"])
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, UnsupportedAlgorithm):
+    except NotSigned:
+        raise
+    except Exception:  # the parsers' classes for what they do not know are many
         raise NotSigned("cms-malformed", "it cannot be read as SignedData") from None
 
 

@@ -53,6 +53,14 @@ ORDINARY = [
     events.ObjectDiscarded(**OBJECT, patient_id="P", user="mta"),
     events.ManifestMade(when=1.0, study="1.2.3", destination="archive", objects=2, sha256="ab", user="mta"),
     events.RowsForgotten(when=1.0, instances=3, before=0.5),
+    events.Reidentified(
+        when=1.0,
+        study="1.2.3",
+        sop_class="1.2.840.10008.5.1.4.1.1.2",
+        sop_instance="1.2.3.4",
+        recipient="ab",
+        user="mta",
+    ),
 ]
 EXPORTS = [events.Exported(when=1.0, destination=Party("", "file:///landing"), study=study) for study in STUDIES]
 HOSTILE = ["", " ", "\x1b[2J\r\n\t", "\u202e\u2066", "\x00\ud800\uffff", "1.2.03", "1..2", '"><x/>]]>&#0;', "x" * 5000]

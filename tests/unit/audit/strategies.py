@@ -62,6 +62,15 @@ BY_EVENT = {
     events.ObjectDropped: st.builds(events.ObjectDropped, when=WHEN, **OBJECT),
     events.ObjectDiscarded: st.builds(events.ObjectDiscarded, when=WHEN, **OBJECT),
     events.ManifestMade: st.builds(events.ManifestMade, when=WHEN),
+    events.Reidentified: st.builds(
+        events.Reidentified,
+        when=WHEN,
+        study=HOSTILE,
+        sop_class=HOSTILE,
+        sop_instance=HOSTILE,
+        recipient=HOSTILE,
+        user=HOSTILE,
+    ),
     events.RowsForgotten: st.builds(events.RowsForgotten, when=WHEN, before=WHEN, instances=st.integers(0, 9)),
 }
 EVENTS = st.one_of(*BY_EVENT.values())
