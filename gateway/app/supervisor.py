@@ -126,9 +126,18 @@ class Supervisor:
         self._selector.register(read, selectors.EVENT_READ, ("signal", read))
 
     def _start_writer(self) -> None:
+        """A writer that answers. One that is killed while it starts is one death more; one that refuses ends us."""
+        while not self._writer_came_up():
+            assert self._writer is not None
+            status = self._writer.poll()
+            if status is None or status >= 0 or not self._may_restart(1):
+                raise GatewayError("writer-cannot-start", "see the log lines of `writer` above")
+            log.error(fields("writer-died", status=status))
+
+    def _writer_came_up(self) -> bool:
         path = self._state / "run" / "writer.sock"
         command = [sys.executable, "-m", "gateway.writer", "--state", str(self._state), "--rules", self._digest]
-        if self._writer is None:
+        if not self._generation:
             command.append("--fresh")  # we hold the lock of the state directory and have started no worker yet
         path.unlink(missing_ok=True)
         # Its standard input is our life: when we die, however, it reads the end of file and stops.
@@ -136,8 +145,17 @@ class Supervisor:
         deadline = time.monotonic() + 30
         while not path.exists() or not _answers(path):
             if self._writer.poll() is not None or time.monotonic() > deadline:
-                raise GatewayError("writer-cannot-start", "see the log lines of `writer` above")
+                return False
             time.sleep(0.02)
+        return True
+
+    def _may_restart(self, died: int) -> bool:
+        """Counts deaths. False when there were too many in the last minute."""
+        now = time.monotonic()
+        self._restarts.extend([now] * died)
+        while self._restarts and self._restarts[0] < now - 60:
+            self._restarts.popleft()
+        return len(self._restarts) <= MAX_RESTARTS
 
     def _start_workers(self) -> None:
         self._generation += 1
@@ -306,11 +324,7 @@ class Supervisor:
             log.error(fields("writer-died", status=self._writer.returncode))
             died += 1
             self._start_writer()
-        now = time.monotonic()
-        self._restarts.extend([now] * died)
-        while self._restarts and self._restarts[0] < now - 60:
-            self._restarts.popleft()
-        return len(self._restarts) <= MAX_RESTARTS
+        return self._may_restart(died)
 
     def _reload(self) -> None:
         """Take the file anew: all of it or none of it."""
@@ -324,8 +338,11 @@ class Supervisor:
             log.error(fields("reload-refused", reason=error.reason, detail=error.detail))
             return
         self._config, self._digest = config, digest
-        with operator(config) as ask:
-            ask(Configure(digest))
+        try:
+            with operator(config) as ask:
+                ask(Configure(digest))
+        except GatewayError:
+            log.warning("writer-lost")  # it is dead: the one that is started in its place gets these rules
         log.info(fields("reloaded", rules=digest[:12]))
         self._start_workers()
 

@@ -318,8 +318,11 @@ def operator(config: Config) -> Iterator[Callable[[AnyRequest], AnyReply]]:
         stream = sock.makefile("rb")
 
         def ask(body: AnyRequest) -> AnyReply:
-            sock.sendall(_frame(1, body))
-            head = stream.read(LENGTH.size)
+            try:
+                sock.sendall(_frame(1, body))
+                head = stream.read(LENGTH.size)
+            except OSError:
+                head = b""
             if len(head) < LENGTH.size:
                 raise GatewayError("writer-lost", "the writer went away")
             reply = _decoder.decode(stream.read(LENGTH.unpack(head)[0]))

@@ -105,3 +105,29 @@ def test_a_thousand_instances_through_thirty_kills(site: Site, sinks, gateways) 
 @pytest.mark.slow
 def test_pseudonyms_are_the_same_on_every_resend(site: Site, sinks, gateways) -> None:
     _deidentified(site, sinks, gateways, instances=1000, kills=30)
+
+
+def test_a_writer_that_is_killed_while_it_starts_is_started_again(site: Site, sinks, gateways) -> None:
+    sink: Sink = sinks(site)
+    site.write(RULES.format(port=sink.port, sink_security="tls: {trust: file:certs/ca.pem}", steps=""))
+    gateway: Gateway = gateways(site).start()
+    (first,) = gateway.children("gateway.writer")
+    os.kill(first, signal.SIGKILL)
+    second = wait_for(lambda: [pid for pid in gateway.children("gateway.writer") if pid != first], every=0.005)
+    os.kill(second[0], signal.SIGKILL)  # an interpreter needs longer than this to come up
+    wait_for(lambda: not Sender(site, gateway, "CT").send([ct(1)], threading.Event()))
+    assert [row["state"] for row in gateway.settled()] == ["delivered"]
+    assert gateway.log.read_bytes().count(b"writer-ready") == 2, "the second was to die before it was ready"
+    assert gateway.stop() == 0
+
+
+def test_a_writer_that_is_killed_again_and_again_ends_the_gateway(site: Site, sinks, gateways) -> None:
+    site.write(RULES.format(port=9, sink_security="tls: {trust: file:certs/ca.pem}", steps=""))
+    gateway: Gateway = gateways(site).start()
+    process = gateway.process
+    assert process is not None
+    while process.poll() is None:
+        for pid in gateway.children("gateway.writer"):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+    assert process.returncode != 0 and b"writer-cannot-start" in gateway.log.read_bytes()
