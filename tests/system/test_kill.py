@@ -121,6 +121,7 @@ def test_a_writer_that_is_killed_while_it_starts_is_started_again(site: Site, si
     assert gateway.stop() == 0
 
 
+@pytest.mark.slow  # its workers wait for a writer until the drain time is over
 def test_a_writer_that_is_killed_again_and_again_ends_the_gateway(site: Site, sinks, gateways) -> None:
     site.write(RULES.format(port=9, sink_security="tls: {trust: file:certs/ca.pem}", steps=""))
     gateway: Gateway = gateways(site).start()
