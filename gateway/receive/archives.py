@@ -4,6 +4,7 @@ Rules of this file
 * No member's name is ever used: there is no path that could lead anywhere. Links, devices and folders are passed over.
 * Every size is counted while it comes, never believed: members, bytes after inflating, and their ratio to the archive.
 * A member has come whole only when the archive says so: its length, and in a ZIP its checksum.
+* Of a ZIP only stored and deflated members are read: pieces of others have no bound (gateway/media/zipped.py).
 * It opens no archive within an archive: such a member is bytes like any other, and no DICOM file.
 """
 
@@ -14,11 +15,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from struct import unpack_from
 from typing import IO
 
 from gateway.config.schema import ArchiveLimits
 from gateway.errors import RefuseObject
+from gateway.media.zipped import METHODS, TooMany, opened_zip
 from gateway.web.answers import NOT_UNDERSTOOD
 from transforms.dataset.part10 import PREAMBLE, PREFIX
 
@@ -27,8 +28,7 @@ HEAD = 512  # bytes that tell what a file is
 _BLOCK = 512
 _FREE = 64 << 20  # bytes that may come of any archive, however small
 _PAX = 1 << 20  # bytes of one extended header
-_DIRECTORY = 64 << 20  # bytes of a ZIP's central directory, which is held in memory
-_END, _END64, _LOCATOR = b"PK\5\6", b"PK\6\6", b"PK\6\7"
+_END = b"PK\5\6"
 _PASSED = frozenset(b"12345")  # links, devices, folders
 _FILES = frozenset(b"0\x007")
 
@@ -54,7 +54,7 @@ def members(file: IO[bytes], size: int, limits: ArchiveLimits) -> Iterator[Itera
     kind = kind_of(file.read(HEAD))
     file.seek(0)
     if kind == "zip":
-        return _zip(file, size, budget)
+        return _zip(file, budget)
     plain = iter(lambda: file.read(CHUNK), b"")
     return _tar(_Reader(plain if kind == "tar" else _inflated(plain)), budget)
 
@@ -84,17 +84,17 @@ def _refused(reason: str, detail: str = "") -> RefuseObject:
     return RefuseObject(reason, NOT_UNDERSTOOD, detail)
 
 
-def _zip(file: IO[bytes], size: int, budget: _Budget) -> Iterator[Iterator[bytes]]:
-    if _directory_size(file, size) > _DIRECTORY:
-        raise _refused("archive-members", "its directory is longer than is read")
+def _zip(file: IO[bytes], budget: _Budget) -> Iterator[Iterator[bytes]]:
     with _malformed():
-        archive = zipfile.ZipFile(file)
+        archive = opened_zip(file, budget.limits.members)
     for info in archive.infolist():
         budget.member()
         if info.is_dir() or (info.external_attr >> 28) == 0xA:  # a symbolic link
             continue
         if info.flag_bits & 0x1:
             raise _refused("archive-encrypted", "a member is encrypted")
+        if info.compress_type not in METHODS:
+            raise _refused("archive-malformed", "a member is compressed in a way that is not read here")
         chunks = _unzipped(archive, info, budget)
         yield chunks
         for _ in chunks:  # to its checksum
@@ -117,24 +117,10 @@ def _malformed() -> Iterator[None]:
     """What zipfile raises over bytes that are no ZIP; its texts name members."""
     try:
         yield
+    except TooMany:
+        raise _refused("archive-members", "its directory is longer than is read") from None
     except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, ValueError, RuntimeError, OSError) as error:
         raise _refused("archive-malformed", type(error).__name__) from None
-
-
-def _directory_size(file: IO[bytes], size: int) -> int:
-    """Bytes of the central directory, as the end record says; 0 where there is none (zipfile says so itself)."""
-    tail = min(size, 66 << 10)
-    file.seek(size - tail)
-    data = file.read(tail)
-    at = data.rfind(_END)
-    if at < 0 or len(data) < at + 22:
-        return 0
-    (found,) = unpack_from("<L", data, at + 12)
-    wide = data.rfind(_END64, 0, at)
-    if found == 0xFFFFFFFF or (data.rfind(_LOCATOR, 0, at) >= 0 and wide >= 0 and len(data) >= wide + 56):
-        found = unpack_from("<Q", data, wide + 40)[0] if wide >= 0 else _DIRECTORY + 1
-    file.seek(0)
-    return int(found)
 
 
 def _spent(chunks: Iterator[bytes], budget: _Budget) -> Iterator[bytes]:

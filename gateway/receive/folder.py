@@ -46,6 +46,7 @@ log = logging.getLogger("inbox")
 PROCESSED, FAILED = "processed", "failed"  # beneath the folder; not looked into
 LOCK = ".dicom-gateway.lock"
 DEPTH = 32  # sub-folders
+_LONGEST_NAME = 200  # bytes, of the 255 that a file's name has
 UNDER_WAY = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".writing")
 DICOMDIR = "1.2.840.10008.1.3.10"  # an index of files, no object: what it lists comes by itself
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -107,6 +108,9 @@ class Inbox:
                 why = error.reason
             except OSError as error:
                 why = error.strerror or type(error).__name__
+            except Exception:  # a thread that ends watches nothing any more
+                log.exception(fields("internal-error", listener=self._listener.id))
+                why = "internal-error"
             if why != told:  # once, however long it lasts
                 log.warning(fields("inbox-waits", listener=self._listener.id, reason=why or "another-process"))
             told = why
@@ -270,7 +274,7 @@ class Inbox:
 
     def _move(self, name: str, folder: int, end: str, reason: str = "") -> None:
         """To its end, under a name that nothing there has."""
-        fresh = f"{secrets.token_hex(4)}-{name}"[-200:]
+        fresh = fresh_name(name)
         os.rename(name, fresh, src_dir_fd=folder, dst_dir_fd=self._ends[end])
         if reason:
             log.warning(fields("file-failed", listener=self._listener.id, reason=reason))
@@ -280,6 +284,12 @@ class Inbox:
 
     def _locked(self) -> Lock:
         return Lock(self._folder.dir)
+
+
+def fresh_name(name: str) -> str:
+    """A name that nothing at an end has: random, then as much of the old one as fits, `.reason` behind it too."""
+    tail = os.fsencode(name)[-_LONGEST_NAME:]
+    return f"{secrets.token_hex(4)}-{os.fsdecode(tail)}"
 
 
 class Lock:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import shutil
 import stat
 import time
@@ -38,7 +37,7 @@ from gateway.media.opening import open_medium
 from gateway.media.secure import CmsOpener
 from gateway.model import Origin
 from gateway.pipeline import Claim, accept
-from gateway.receive.folder import FAILED, PROCESSED, Lock
+from gateway.receive.folder import FAILED, PROCESSED, Lock, fresh_name
 from gateway.receive.parts import Part
 from gateway.rulebook import Ruleset
 from gateway.security.cms.envelopes import Reader
@@ -94,6 +93,8 @@ class MediaInbox:
             except (GatewayError, OSError) as error:
                 reason = error.reason if isinstance(error, GatewayError) else "media-unavailable"
                 log.warning(fields("inbox-waits", listener=self._listener.id, reason=reason))
+            except Exception:  # a thread that ends watches nothing any more
+                log.exception(fields("internal-error", listener=self._listener.id))
             wait(self._media.poll)
 
     def scan(self) -> int:
@@ -107,8 +108,19 @@ class MediaInbox:
                 continue
             if place.is_symlink() or not (place.is_dir() or place.is_file()):
                 continue  # never followed, never opened
-            look = _look(place)
-            if self._seen.get(place.name) == look and self._clock() - look[2] >= self._media.quiet:
+            try:
+                look = _look(place)
+            except FileNotFoundError:  # somebody took it away again
+                continue
+            except RecursionError:  # folders within folders within folders
+                self._move(place, FAILED, "media-format")
+                continue
+            except OSError as error:  # the others go on
+                reason = error.strerror or type(error).__name__
+                log.warning(fields("medium-unreadable", listener=self._listener.id, reason=reason))
+                continue
+            quiet = self._clock() - look[2]
+            if self._seen.get(place.name) == look and not 0 <= quiet < self._media.quiet:
                 self._take(place)
                 taken += 1
             else:
@@ -131,6 +143,12 @@ class MediaInbox:
                 raise
             self._move(place, FAILED, str(error))
             log.warning(fields("medium-failed", listener=self._listener.id, reason=error.reason))
+            return
+        except OSError:
+            raise
+        except Exception:
+            log.exception(fields("internal-error", listener=self._listener.id))
+            self._move(place, FAILED, "internal-error")
             return
         finally:
             shutil.rmtree(opened, ignore_errors=True)
@@ -185,7 +203,7 @@ class MediaInbox:
 
     def _move(self, place: Path, end: str, why: str = "") -> None:
         """To its end, under a name that nothing there has."""
-        fresh = self._media.dir / end / f"{secrets.token_hex(4)}-{place.name}"[-200:]
+        fresh = self._media.dir / end / fresh_name(place.name)
         place.rename(fresh)
         if why:
             note = os.open(f"{fresh}.reason", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

@@ -1,4 +1,4 @@
-"""A CDA as a reader reads it, for the egress check: what XML parts and escapes, put together again.
+"""A CDA, or other XML, as a reader reads it, for the egress check: what XML parts and escapes, put together again.
 
 A name in <given> and <family>, a date in an attribute, an escaped letter: the check would find none of them in the
 bytes alone.

@@ -105,6 +105,24 @@ def test_bombs_go_off_in_their_budget() -> None:
     assert refused(zipped(many), members=100) == refused(tarred(many), members=100) == "archive-members"
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_whose_pieces_have_no_bound_are_not_read(method: int) -> None:
+    """1 kB of bzip2 is a gigabyte in one piece, whatever is asked for."""
+    assert refused(zipped(FILES, method)) == "archive-malformed"
+
+
+def test_a_directory_is_measured_however_its_end_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bytearray(zipped({str(n): b"" for n in range(200)}))
+    assert refused(bytes(data), members=100) == "archive-members"
+    monkeypatch.setattr("gateway.media.zipped._PIECE", 1000)
+    at = data.rindex(b"PK\5\6")
+    data[at + 4 : at + 8] = b"PK\5\6"  # the numbers of the disks; zipfile does not look at them
+    monkeypatch.setattr(zipfile.ZipFile, "infolist", lambda _: pytest.fail("the entries were made before"))
+    assert refused(bytes(data), members=100) == "archive-members"
+    monkeypatch.setattr("gateway.media.zipped._DIRECTORY", 1000)
+    assert refused(bytes(data), members=1000) == "archive-members"
+
+
 def test_lies_and_cut_ends_are_malformed() -> None:
     for data in (zipped(FILES), tarred(FILES), gzip.compress(tarred(FILES))):
         for cut in (600, len(data) // 2):

@@ -222,3 +222,39 @@ def test_no_log_line_names_a_file(stage: Stage, caplog: pytest.LogCaptureFixture
     with caplog.at_level("DEBUG"):
         stage.settle()
     assert caplog.text.count("file-failed") == 2 and "Mustermann" not in caplog.text
+
+
+def test_files_with_long_names_lose_neither_each_other_nor_the_rest(stage: Stage) -> None:
+    """A name's end is kept, never its random beginning; the names of others are not in the way."""
+    long = "x" * 240 + ".dcm"
+    for folder in ("a", "b", "c"):
+        stage.drop(f"{folder}/{long}", f"no DICOM {folder}".encode())
+    stage.drop("\N{HIRAGANA LETTER A}" * 80 + ".dcm", b"no DICOM either")
+    stage.drop("z.dcm", file_of(1))
+    stage.settle()
+    failed = [path for path in (stage.folder / "failed").iterdir() if path.suffix == ".dcm"]
+    assert {path.read_bytes() for path in failed} == {
+        b"no DICOM a",
+        b"no DICOM b",
+        b"no DICOM c",
+        b"no DICOM either",
+    }
+    assert set(stage.stored()) == {uid_of(1)}, "what comes after them is taken too"
+
+
+def test_a_fault_of_ours_does_not_end_the_watch(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.drop("a.dcm", file_of(1))
+    scan, faults = stage.inbox.scan, [KeyError("a value")]
+
+    def faulty() -> int:
+        if faults:
+            raise faults.pop()
+        return scan()
+
+    def wait(_: float) -> None:
+        if stage.stored():
+            stage.stop.set()
+
+    monkeypatch.setattr(stage.inbox, "scan", faulty)
+    stage.inbox.run(wait)
+    assert set(stage.stored()) == {uid_of(1)}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import study
@@ -15,6 +18,7 @@ from gateway.config.load import examine_bytes, rules_hash
 from gateway.errors import GatewayError, StorageFailed
 from gateway.media.making import Order, make
 from gateway.media.members import found
+from gateway.media.opening import open_medium
 from gateway.media.secure import protection
 from gateway.receive.media import MediaInbox
 from gateway.rulebook import compile_ruleset
@@ -189,3 +193,50 @@ def test_it_runs_until_it_is_told_to_stop(tmp_path: Path) -> None:
     stage.stop.set()
     thread.join(20)
     assert not thread.is_alive() and len(stage.stored()) == 4
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_whose_pieces_have_no_bound_is_not_read(tmp_path: Path, method: int) -> None:
+    stage = Stage(tmp_path)
+    with zipfile.ZipFile(stage.folder / "x.zip", "w", method) as archive:
+        archive.writestr("A", bytes(1 << 20))
+    assert stage.settle() == 1
+    assert stage.reason().startswith("media-format") and stage.stored() == set()
+
+
+def test_what_nobody_foresaw_is_its_medium_s_and_the_next_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path)
+    (stage.folder / "a.zip").write_bytes(b"odd")
+    stage.put("stick", PLAIN["stick"])
+
+    def odd(place: Path, *rest: Any) -> Any:
+        if place.name == "a.zip":
+            raise LookupError("a value")
+        return open_medium(place, *rest)
+
+    monkeypatch.setattr("gateway.receive.media.open_medium", odd)
+    assert stage.settle() == 2
+    assert stage.reason().strip() == "internal-error" and len(stage.stored()) == 4
+
+
+def test_a_medium_of_a_clock_that_is_ahead_and_one_without_end_hold_up_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path)
+    place = stage.put("disc.iso", PLAIN["disc.iso"])
+    then = time.time() + 1e6
+    os.utime(place, (then, then))
+    (stage.folder / "d").mkdir()
+    rglob = Path.rglob
+
+    def deep(place: Path, pattern: str) -> Any:
+        if place.name == "d":
+            raise RecursionError  # as a thousand folders, each in the other, make it
+        return rglob(place, pattern)
+
+    monkeypatch.setattr(Path, "rglob", deep)
+    stage.settle()
+    assert len(stage.stored()) == 4
+    assert stage.ends("failed") == ["d", "d.reason"] and stage.reason().strip() == "media-format"

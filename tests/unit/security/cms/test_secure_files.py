@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from parties import PHRASE, Parties, opens, password, seal, signs, unseal
 
 from gateway.errors import GatewayError
-from gateway.security.cms import files
-from gateway.security.cms.algorithms import CONTENT, Algorithms
+from gateway.security.cms import ber, files, signing
+from gateway.security.cms.algorithms import CONTENT, DIGESTS, Algorithms, mgf1_parameters
 from gateway.security.cms.errors import NotOpened, NotWritten
 from gateway.security.cms.passwords import Password
 from gateway.security.cms.recipients import Holder
@@ -271,3 +271,31 @@ def _refusal(sealed: bytes, by: Holder | Password, **more: object) -> str:
     with pytest.raises(GatewayError) as refused:
         unseal(sealed, by, **more)  # type: ignore[arg-type]
     return refused.value.reason
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        ber.value(0x18, b"00010101000000+1400"),  # before the first moment that a date has
+        ber.value(0x18, b"99991231235959-1400"),
+        b"\x07\x01a",  # kinds that asn1crypto knows by name only
+        b"\x08\x01a",
+        b"\x09\x01a",
+        b"\x03\x00",
+        b"",
+    ],
+)
+def test_a_signing_time_is_one_or_is_malformed(raw: bytes) -> None:
+    with pytest.raises(NotSigned, match="cms-malformed"):
+        signing._time(raw)
+
+
+def test_a_salt_that_no_key_is_long_enough_for_is_refused() -> None:
+    digest = DIGESTS["sha256"]
+    for salt, right in ((32, True), (1 << 31, False), (1 << 70, False)):
+        parameters = mgf1_parameters(digest, ber.value(0xA2, ber.integer(salt)))
+        if right:
+            assert signing._salt(parameters, digest) == salt
+        else:
+            with pytest.raises(NotSigned, match="cms-algorithm"):
+                signing._salt(parameters, digest)
