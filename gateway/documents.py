@@ -41,16 +41,18 @@ def deidentified(
     context: Context,
     *,
     patient: Pseudonym | None = None,
+    index: Index | None = None,
     ran: frozenset[str] = frozenset(),
     trace: bool = False,
 ) -> Deidentified:
     """`engine.deidentify` with what `documents` asks for before it. Its steps tell what became of a document.
 
-    Raises HoldObject where `documents` asks for it, and TransformError as the engine does.
+    `index` is what framing has found in this source. Raises HoldObject where `documents` asks for it, and
+    TransformError as the engine does.
     """
     if table.documents == REMOVE:
-        return deidentify(source, syntax, table, context, patient=patient, ran=ran, trace=trace)
-    index = framing.check(source, syntax)
+        return deidentify(source, syntax, table, context, index=index, patient=patient, ran=ran, trace=trace)
+    index = index or framing.check(source, syntax)
     found = document_for(source, index, table, context)
     done = deidentify(
         source, syntax, table, context, index=index, patient=patient, ran=ran, document=found.value, trace=trace

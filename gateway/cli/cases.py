@@ -104,11 +104,12 @@ def facts_of(config: Config, case: Case) -> Facts:
 def effects(ruleset: Ruleset, case: Case, route: Route) -> Effects:
     """Run the steps of a route over the file of a case. Raises GatewayError where one of them holds it."""
     assert case.given.file is not None  # references.py asks for it
+    listener = case.given.listener or ruleset.config.listeners[0].id
     source, uid = _read(case.given.file)
     if case.given.set:
         source = _with(case.given.file, case.given.set)
     try:
-        around = Around(ruleset, Egress(), lambda data: BytesSource(b"".join(data)), trial=True)
+        around = Around(ruleset, Egress(), lambda data: BytesSource(b"".join(data)), trial=True, listener=listener)
         made = Passing(source, uid, Identity("", ""))
         for step in route.steps:
             if kinds.STEPS[named(step)].produces is not Kind.DICOM:

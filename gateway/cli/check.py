@@ -19,6 +19,7 @@ from gateway.config.schema import Config, Deidentify, KeyPair, MediaDestination,
 from gateway.config.secrets import resolve
 from gateway.decide.check import problems as rule_problems
 from gateway.errors import GatewayError
+from gateway.patients.check import issuers
 from gateway.patients.check import problems as patient_problems
 from gateway.security import tls
 from gateway.security.credentials import utcnow
@@ -116,6 +117,7 @@ def outside(config: Config) -> list[Problem]:
             continue
         text = "keeps more than the profile: where it does, the object claims no method codes"
         found += [places.warn((*loc[:2], "override", number - 1), text) for number in table.looser]
+    found += issuers(config)
     for at, route in enumerate(config.routes):
         for number, step in enumerate(route.steps):
             found += _signatures(step, ("routes", at, "steps", number), places)

@@ -61,7 +61,9 @@ def explain(
     chosen = next(each for each in config.listeners if each.id == (listener or names[0]))
     origin = Origin(chosen.id, "", "", calling_ae, called_ae or chosen.called)
     told = explain_routes(ruleset.rules, ObjectFacts(origin, source, index), values=values)
-    around = Around(ruleset, Egress(), lambda data: BytesSource(b"".join(data)), trial=True, trace=True)
+    around = Around(
+        ruleset, Egress(), lambda data: BytesSource(b"".join(data)), trial=True, trace=True, listener=chosen.id
+    )
     made = Passing(source, uid, Identity("", ""))
     steps: list[tuple[str, Deidentified | str | None, str]] = []  # its words, what it did, why it holds
     for step in told.route_steps:

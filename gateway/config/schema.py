@@ -22,6 +22,7 @@ from gateway.config.signatures import EncryptedAttributes, Signing, Verification
 from gateway.config.units import (
     AETitle,
     AETitles,
+    Assigner,
     Backoff,
     Duration,
     FileRef,
@@ -217,6 +218,7 @@ class Listener(Block):
     unsafe_plaintext: str | None = None  # the reason
     on_bad_framing: Literal["refuse", "hold"] = "refuse"
     on_conflict: OnConflict = "hold"
+    issuer: Assigner | None = None  # of the Patient IDs of objects that name none (docs/patients.md)
 
     @property
     def port(self) -> tuple[str, int] | None:

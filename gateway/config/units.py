@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB)?")
 _BYTES = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_CONTROLS = ("Cc", "Cs", "Zl", "Zp")  # controls, surrogates, separators of lines and paragraphs
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _URL = re.compile(
     r"https://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::([0-9]{1,5}))?(/[!$&-;=@-Z_a-z~%]{0,1024})?"
@@ -61,6 +63,14 @@ def ae_title(value: Any) -> str:
     text = str(value).strip(" ")
     if not 1 <= len(text) <= 16 or not all(0x20 <= ord(c) < 0x7F and c != "\\" for c in text):
         raise ValueError("an AE title has 1 to 16 characters of ASCII, without backslash")
+    return text
+
+
+def assigner(value: Any) -> str:
+    """An Issuer of Patient ID: 1 to 64 characters without backslash and controls (PS3.5 6.2, VR LO)."""
+    text = unicodedata.normalize("NFC", value).strip(" ") if isinstance(value, str) else ""
+    if not 1 <= len(text) <= 64 or any(c == "\\" or unicodedata.category(c) in _CONTROLS for c in text):
+        raise ValueError("an issuer has 1 to 64 characters, without backslash and controls")
     return text
 
 
@@ -146,6 +156,7 @@ Size = Annotated[int, BeforeValidator(size)]
 Backoff = Annotated[tuple[float, float], BeforeValidator(backoff)]
 AETitle = Annotated[str, BeforeValidator(ae_title)]
 Identifier = Annotated[str, BeforeValidator(identifier)]
+Assigner = Annotated[str, BeforeValidator(assigner)]
 FileRef = Annotated[Path, BeforeValidator(file_ref)]
 HttpsUrl = Annotated[str, BeforeValidator(https_url)]
 WebUrl = Annotated[str, BeforeValidator(web_url)]

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from gateway.config.document import Positions
 from gateway.config.problems import Loc, Problem
-from gateway.config.schema import Deidentify
+from gateway.config.schema import Config, Deidentify
 from gateway.config.secrets import open_to_others
 from gateway.errors import ConfigRefused, GatewayError
 from gateway.patients import csvmap
 from gateway.patients.escrow import officer
 from gateway.patients.service import MapService
+from transforms.deidentify.patient import issuer_of
 
 
 def problems(block: Deidentify, loc: Loc, places: Positions) -> list[Problem]:
@@ -39,6 +40,32 @@ def problems(block: Deidentify, loc: Loc, places: Positions) -> list[Problem]:
         found.append(places.warn((*here, "allow_merge"), "two patients may leave under one pseudonym"))
     if block.escrow is not None:
         found += _escrow(block.escrow.to, block.escrow.file, (*loc, "escrow"), places)
+    return found
+
+
+def issuers(config: Config) -> list[Problem]:
+    """Listeners through which an object that names no issuer would be another patient than was meant, or held."""
+    listeners = list(enumerate(config.listeners))
+    silent = [each for each in listeners if each[1].issuer is None]
+    found: list[Problem] = []
+    if config.deidentify and len(silent) < len(listeners):
+        text = "has no `issuer`, others have: what names none is another patient when it comes this way"
+        found += [config.places.warn(("listeners", number, "id"), text) for number, _ in silent]
+    for name, block in config.deidentify.items():
+        if block.patients.by != "csv" or block.patients.map is None:
+            continue
+        table = csvmap.read(block.patients.map, merge=block.patients.allow_merge is not None)[0]
+        if table is None:
+            continue  # told by `problems`
+        for number, listener in listeners:
+            if listener.issuer is not None and not table.has_issuer(issuer_of(listener.issuer)):
+                text = f"the map of {name!r} has no patient of this issuer: what names none is held there"
+                found.append(config.places.warn(("listeners", number, "issuer"), text))
+        if silent and table.ambiguous:
+            text = (
+                f"{table.ambiguous} Patient IDs of several issuers: what names none is held, but where its listener has"
+            )
+            found.append(config.places.warn(("deidentify", name, "patients", "map"), f"{text} an `issuer`"))
     return found
 
 

@@ -47,6 +47,15 @@ class CsvMap:
     def __repr__(self) -> str:
         return f"CsvMap({len(self._rows)} patients)"
 
+    @property
+    def ambiguous(self) -> int:
+        """How many Patient IDs it has under several issuers."""
+        return sum(issuer is None for issuer in self._alone.values())
+
+    def has_issuer(self, issuer: bytes) -> bool:
+        """Whether a patient of this issuer can be found."""
+        return not self._issuers or any(each == issuer for _, each in self._rows)
+
     def find(self, patient: Patient) -> tuple[Patient, str]:
         """The patient as the map knows him, and his pseudonym. Raises HoldObject."""
         if not patient.text:

@@ -6,6 +6,8 @@ Rules of this file
 * A patient is a keyed digest here (`who`), under a domain of project and key: without the key the file names nobody.
 * The first answer stays. Another one later, from whichever process, is `patient-map-changed`; a pseudonym that another
   patient of the domain has is `pseudonym-taken`. Both hold the object and change nothing.
+* A study (docs/patients.md) is a keyed digest of its UID and one Patient ID. The pseudonym under which an object left
+  that names an issuer is kept apart from the one of objects that name none.
 * Every change is one BEGIN IMMEDIATE transaction: of two processes one is first.
 * Made at the first use; opening it costs a command that gives nothing.
 """
@@ -31,7 +33,12 @@ CREATE TABLE IF NOT EXISTS escrowed (
     officer TEXT NOT NULL, domain TEXT NOT NULL, who TEXT NOT NULL, pseudonym TEXT NOT NULL,
     PRIMARY KEY (officer, domain, who, pseudonym)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS studies (
+    domain TEXT NOT NULL, study TEXT NOT NULL, issued INTEGER NOT NULL, pseudonym TEXT NOT NULL,
+    PRIMARY KEY (domain, study, issued)
+) WITHOUT ROWID;
 """
+_STUDY = "SELECT pseudonym FROM studies WHERE domain = ? AND study = ? AND issued = ?"
 
 
 class Known(NamedTuple):
@@ -70,6 +77,36 @@ class Given:
             if taken and not merge:
                 raise HoldObject("pseudonym-taken", "another patient has left under this pseudonym before")
             run.execute("INSERT INTO given VALUES (?, ?, ?, ?)", (domain, who, pseudonym, now))
+
+    def of_study(self, domain: str, study: str) -> str | None:
+        """The pseudonym of its objects that name an issuer, or None. Raises WaitObject."""
+        with self._transaction("DEFERRED") as run:
+            found = run.execute(_STUDY, (domain, study, 1)).fetchone()
+        return str(found[0]) if found else None
+
+    def settle(self, domain: str, study: str, pseudonym: str, *, issued: bool, declared: bool) -> str:
+        """The pseudonym that an object of the study leaves under, durably remembered: `pseudonym`, or the study's.
+
+        `issued`: its issuer is known. `declared`: the rule file says whose its listener's Patient IDs are, so what
+        left before without an issuer is known to be another's concern. Raises HoldObject where one patient of a study
+        would get two pseudonyms; WaitObject.
+        """
+        with self._transaction("IMMEDIATE") as run:
+            known, unknown = (run.execute(_STUDY, (domain, study, each)).fetchone() for each in (1, 0))
+            if not issued:
+                before = known or unknown
+                if before is None:
+                    run.execute("INSERT INTO studies VALUES (?, ?, 0, ?)", (domain, study, pseudonym))
+                return str(before[0]) if before else pseudonym
+            if known is not None and known[0] != pseudonym:
+                raise HoldObject("study-issuer-differs", "its study has this Patient ID under another issuer")
+            if unknown is not None and unknown[0] != pseudonym and not declared:
+                raise HoldObject(
+                    "study-issuer-late", "objects of its study have left as those of a patient whose issuer is unknown"
+                )
+            if known is None:
+                run.execute("INSERT INTO studies VALUES (?, ?, 1, ?)", (domain, study, pseudonym))
+        return pseudonym
 
     def escrowed(self, officer: str, domain: str, who: str, pseudonym: str) -> bool:
         """Whether this row is in the officer's table already."""

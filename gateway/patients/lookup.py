@@ -1,10 +1,12 @@
 """One object -> the pseudonym it leaves under; or a reason to hold it (HoldObject), or to wait (WaitObject).
 
-    read the patient  ->  key | map | service  ->  remembered, the same as before?  ->  in the escrow table?  ->  use it
+    read the patient  ->  key | map | service  ->  remembered, the same as before?  ->  in the escrow table?
+                      ->  the same as the study's?  ->  use it
 
 Rules of this file
-* Before the transform, outside of every lock of the hot path. `by: key` without an escrow table costs nothing: the
-  engine makes the pseudonym itself.
+* Before the transform, outside of every lock of the hot path.
+* An object that names no issuer is of its listener's (`issuer`), else of the one its study has for this Patient ID,
+  else of none; docs/adr/0013. What a study has left under is remembered, and what contradicts it is held.
 * A pseudonym is used only after it is durable: first in given.py, then in the escrow table.
 * What was given before is given again. A service is asked anew after `recheck`; while it is silent the answer of
   before holds, and another answer holds the object (`patient-map-changed`).
@@ -22,11 +24,14 @@ from gateway.patients.csvmap import CsvMap, load
 from gateway.patients.escrow import Escrow
 from gateway.patients.given import Given
 from gateway.patients.service import MapService
+from transforms.dataset import framing
+from transforms.dataset.index import Index
 from transforms.deidentify.context import Context
-from transforms.deidentify.patient import Patient, Pseudonym, keyed, read_patient
+from transforms.deidentify.patient import Patient, Pseudonym, issued, issuer_of, keyed, read_patient
 from transforms.source import ByteSource
 
-_REMEMBERED = 100_000  # patients kept in memory
+_REMEMBERED = 100_000  # patients, and studies, kept in memory
+_STUDY = 0x0020000D
 
 
 class Patients:
@@ -51,27 +56,48 @@ class Patients:
         self._escrow = Escrow(block.escrow.to, block.escrow.file, given) if block.escrow else None
         self._domain = context.pseudonym("patient-domain")
         self._known: dict[Patient, tuple[str, float]] = {}  # -> pseudonym, until when
-        self._silent = wanted.by == "key" and self._escrow is None
+        self._studies: dict[str, str] = {}  # -> pseudonym of those whose issuer is known
 
-    def pseudonym(self, source: ByteSource, syntax_uid: str) -> Pseudonym | None:
-        """For a framed object; None where the engine makes it. Raises HoldObject, WaitObject, TransformError."""
-        if self._silent:
-            return None
-        patient = read_patient(source, syntax_uid)
+    def pseudonym(self, source: ByteSource, syntax_uid: str, issuer: str = "", index: Index | None = None) -> Pseudonym:
+        """For a framed object. Raises HoldObject, WaitObject, TransformError.
+
+        `issuer`: whose it is where it names none; "" where nobody said. `index`: what framing has found in it.
+        """
+        index = index or framing.check(source, syntax_uid)
+        own = read_patient(source, syntax_uid, index)
+        patient = issued(own, issuer_of(issuer))
+        uid = (index.value_bytes(source, _STUDY) or b"").strip(b"\0 ")
+        if not uid:
+            return Pseudonym(self._of(patient), own)
+        study = self._context.pseudonym("patient-study", uid, patient.patient_id)
+        if not patient.issuer and (found := self._given.of_study(self._domain, study)) is not None:
+            if self._escrow is not None:
+                self._escrow.put(self._domain, self._who(patient), patient, self._context.project, found)
+            return Pseudonym(found, own)
+        found = self._of(patient)
+        if not patient.issuer or self._studies.get(study) != found:
+            known, said = bool(patient.issuer), bool(issuer)
+            found = self._given.settle(self._domain, study, found, issued=known, declared=said)
+            if known:
+                if len(self._studies) >= _REMEMBERED:
+                    self._studies.clear()
+                self._studies[study] = found
+        return Pseudonym(found, own)
+
+    def _of(self, patient: Patient) -> str:
         found, until = self._known.get(patient, ("", 0.0))
         if not found or until <= self._clock():
             found, until = self._found(patient)
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[patient] = found, until
-        return Pseudonym(found, patient)
+        return found
 
-    def preview(self, source: ByteSource, syntax_uid: str) -> Pseudonym | None:
+    def preview(self, source: ByteSource, syntax_uid: str, issuer: str = "", index: Index | None = None) -> Pseudonym:
         """As `pseudonym`, for `explain`: asks no service, remembers nothing. Raises HoldObject, TransformError."""
-        if self._map is None:
-            return None
-        patient = read_patient(source, syntax_uid)
-        return Pseudonym(self._map.find(patient)[1], patient)
+        own = read_patient(source, syntax_uid, index)
+        patient = issued(own, issuer_of(issuer))
+        return Pseudonym(self._map.find(patient)[1] if self._map else keyed(patient, self._context), own)
 
     def _found(self, patient: Patient) -> tuple[str, float]:
         """The pseudonym, durable and escrowed, and until when it need not be asked for again."""

@@ -56,12 +56,19 @@ class Around:
     egress: Egress
     scratch: Callable[[Iterable[bytes]], ByteSource]  # what must lie somewhere while it is read
     instance: Instance | None = None  # None: an object that was not received (`explain`, cases)
+    listener: str = ""  # through which such an object would come
     trial: bool = False  # nothing is remembered and nobody is asked
     trace: bool = False
 
     def deidentification(self, name: str) -> Deidentification:
         """A `deidentify:` block, compiled."""
         return self.ruleset.deidentifications[name]
+
+    @property
+    def issuer(self) -> str:
+        """Whose its Patient ID is where it names nobody: its listener's word; "" where the rule file says nothing."""
+        name = self.instance.origin.listener if self.instance is not None else self.listener
+        return next((each.issuer or "" for each in self.ruleset.config.listeners if each.id == name), "")
 
 
 Run = Callable[[Passing, Step, Around], Passing]

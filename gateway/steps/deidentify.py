@@ -16,7 +16,7 @@ from gateway.pixels.features import featureless
 from gateway.pixels.groups import Groups
 from gateway.security.reidentification import seal
 from gateway.steps.contract import Around, Checked, Passing
-from transforms.dataset import convert, syntax
+from transforms.dataset import convert, framing, syntax
 from transforms.deidentify.options import PIXELS, VISUAL_FEATURES
 from transforms.egress import VERSION as EGRESS_VERSION
 from transforms.source import ByteSource
@@ -32,7 +32,9 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
     assert step.deidentify is not None
     how = around.deidentification(step.deidentify)
     source, uid = little_endian(passing, around)
-    patient = (how.patients.preview if around.trial else how.patients.pseudonym)(source, uid)
+    ask = how.patients.preview if around.trial else how.patients.pseudonym
+    framed, index = source, framing.check(source, uid)
+    patient = ask(source, uid, "" if passing.anonymized else around.issuer, index)
     table = how.tables.of(source, uid)
     ran: frozenset[str] = frozenset()
     steps = passing.done
@@ -44,7 +46,10 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
     if PIXELS in table.options:
         pixels = cleaned(source, uid, how.pixels, around.scratch, Groups(state) if state else None)
         source, ran, steps = pixels.source, ran | pixels.ran, (*steps, *pixels.steps)
-    done = deidentified(source, uid, table, how.context, patient=patient, ran=ran, trace=around.trace)
+    done = deidentified(
+        source, uid, table, how.context, patient=patient, ran=ran, trace=around.trace,
+        index=index if source is framed else None,
+    )  # fmt: skip
     study, name, given = passing.identity.study, done.sop_instance, done.patient_id
     let_through = kept(table)
     output, told = seal(source, done.plan, uid, how.recipients, how.context) if how.recipients else (done.plan, "")

@@ -3,6 +3,7 @@
 Rules of this file
 * A patient is Patient ID and Issuer of Patient ID (PS3.3 C.7.1.1) without padding, as UTF-8 in form NFC: the same
   identifier in two character sets is the same patient. Case counts: the standard does not say that it does not.
+* Who names no issuer may be given one (`issued`): whom the sender's numbers belong to is not in the object.
 * Under code extensions (ISO 2022) the bytes stay as sent, and `text` says so: a map of texts cannot know them.
 * A pseudonym carries the patient it was made for. The engine compares: one patient's pseudonym never gets into
   another's object by a mistake of the caller.
@@ -15,10 +16,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from transforms.dataset import framing
+from transforms.dataset.index import Index
 from transforms.deidentify.context import Context
 from transforms.errors import TransformError
 from transforms.source import ByteSource
@@ -76,9 +78,22 @@ def patient_of(values: Mapping[int, bytes]) -> Patient:
     return Patient(first[0], second[0], first[1] and second[1])
 
 
-def read_patient(source: ByteSource, syntax_uid: str) -> Patient:
-    """The patient of a data set, read by the strict framing. Raises TransformError or BadFraming."""
-    index = framing.check(source, syntax_uid)
+def issuer_of(text: str) -> bytes:
+    """An issuer as it is compared: without padding, UTF-8, form NFC."""
+    return unicodedata.normalize("NFC", text).encode().strip(_PADDING)
+
+
+def issued(patient: Patient, issuer: bytes) -> Patient:
+    """The patient, of this issuer where the object names none."""
+    return replace(patient, issuer=issuer) if issuer and not patient.issuer else patient
+
+
+def read_patient(source: ByteSource, syntax_uid: str, index: Index | None = None) -> Patient:
+    """The patient of a data set, read by the strict framing. Raises TransformError or BadFraming.
+
+    `index` is what framing has found in this source.
+    """
+    index = index or framing.check(source, syntax_uid)
     values = {tag: index.value_bytes(source, tag) or b"" for tag in (CHARSET, PATIENT_ID, ISSUER)}
     return patient_of({tag: value for tag, value in values.items() if len(value) <= _READ})
 

@@ -39,13 +39,16 @@ def patients(state: Path, wanted: Deidentify, clock: Clock | None = None, key: b
     return Patients(wanted, Context(key, "trial42"), store(state), clock or Clock())
 
 
-def ask(found: Patients, patient_id: str, issuer: str = "") -> str:
-    """The pseudonym of an object of this patient; "" where the engine makes it."""
-    extra: Elements = {0x00100020: ("LO", patient_id.encode())}
+def ask(found: Patients, patient_id: str, issuer: str = "", *, study: str = "", default: str = "") -> str:
+    """The pseudonym of an object of this patient; `default`: the issuer of its listener.
+
+    Without `study` each patient has one of his own.
+    """
+    uid = study or f"1.2.3.{int.from_bytes(f'{patient_id} {issuer}'.encode()[:20], 'big')}"
+    extra: Elements = {0x00100020: ("LO", patient_id.encode()), 0x0020000D: ("UI", uid.encode())}
     if issuer:
         extra[0x00100021] = ("LO", issuer.encode())
-    given = found.pseudonym(BytesSource(encode(image(extra), True)), EXPLICIT_LE)
-    return given.text if given else ""
+    return found.pseudonym(BytesSource(encode(image(extra), True)), EXPLICIT_LE, default).text
 
 
 class Officer(NamedTuple):

@@ -165,9 +165,11 @@ def test_a_map_permits_a_merge_only_where_it_says_so(tmp_path: Path, table: Path
     assert ask(found, "MRN1") == ask(found, "MRN2") == "T42-0001"
 
 
-def test_the_key_alone_keeps_nothing(tmp_path: Path) -> None:
-    assert ask(patients(tmp_path / "state", block()), "MRN1") == ""
-    assert not (tmp_path / "state").exists()
+def test_the_key_alone_keeps_studies_and_no_patient(tmp_path: Path) -> None:
+    found = ask(patients(tmp_path, block()), "MRN1", "NORTH", study="1.2.840.99.7")
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("patients.sqlite*"))
+    assert found.encode() in kept
+    assert not [each for each in (b"MRN1", b"NORTH", b"1.2.840.99.7") if each in kept]
 
 
 def test_issuers_that_are_the_same_patient_to_the_map(tmp_path: Path, table: Path) -> None:

@@ -103,6 +103,8 @@ def test_a_route_without_de_identification_asks_no_map(tmp_path: Path) -> None:
     rules = site.reload("trial42", OLD)
     with pytest.raises(HoldObject, match="patient-unmapped"):
         site.sent(site.received(rules), rules)
+    for path in (tmp_path / "state").glob("patients.sqlite*"):
+        path.unlink()
     text = (tmp_path / "gateway.yaml").read_text().replace("steps: [{deidentify: trial42}], ", "")
     (tmp_path / "gateway.yaml").write_text(text)
     plain = compile_ruleset(*take(tmp_path / "gateway.yaml"))
