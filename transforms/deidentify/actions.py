@@ -331,6 +331,9 @@ class Actions:
 
     def _dummy(self, tag: int, vr: bytes, at: int, length: int) -> bytes:
         """The value that stands for a non-empty one."""
+        if self.verdict is not None and self.verdict.oldest and tag in dummies.OLDEST:
+            found = dummies.OLDEST[tag]
+            return found if isinstance(found, bytes) else dummies.items(found, vr != b"")
         if self.is_sequence(tag):
             return dummies.dummy_items(tag, self.sop_class, vr != b"")
         if self.verdict is not None and self.verdict.identifier and tag == TEXT and 0 < length <= NOTED_BYTES:

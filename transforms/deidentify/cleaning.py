@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from transforms.deidentify.ages import OLDEST
 from transforms.deidentify.context import Context
 from transforms.deidentify.dates import moved
 from transforms.deidentify.options import How
@@ -20,7 +21,6 @@ from transforms.deidentify.text import Cleaner, clean_value
 _AGE: Final = re.compile(rb"([0-9]{3})Y[ \0]*")
 _SHORT: Final = 32  # bytes; the dates of a study are few
 _moved = lru_cache(maxsize=4096)(moved)
-_OLDEST: Final = 89  # years; above, an age alone may say who it is (45 CFR 164.514(b)(2)(i)(C))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +49,4 @@ def _age(raw: bytes) -> bytes | None:
     found = _AGE.fullmatch(raw)
     if found is None:
         return raw if re.fullmatch(rb"[0-9]{3}[DWM][ \0]*", raw) else None
-    return b"090Y" if int(found[1]) > _OLDEST else raw
+    return b"090Y" if int(found[1]) > OLDEST else raw

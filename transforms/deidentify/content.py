@@ -4,8 +4,10 @@ Rules of this file, in order; the first that speaks decides (docs/adr/0006)
 1. The root of a content tree is kept. Below an item that was blanked in its place, every item is blanked.
 2. A row for concept name and value type: the chosen options' cells, C over K; else the row's action. Retired SNOMED
    codes stand for their successors (E.3.4 note 3), and other codes of the subject's age, sex and birth date for DCM's.
+   A subject's age that is kept is told as 90 years where it is above 89 or cannot be told (`of_age`).
 3. A concept that is listed, but not with this value type: where a row of it identifies (text or a name that no option
-   cleans), that row speaks for every value; where the value type is missing or unknown, the first row does.
+   cleans), that row speaks for every value; where the value type is missing or unknown, the first row does. Text in
+   place of the subject's age, sex or birth date is dummied: nothing bounds it as it bounds them.
 4. Text that names a device's manufacturer or model is kept, as Table E.1-1 keeps those attributes; text whose concept
    is of a private coding scheme is dummied: nobody can look up that it is no physician's name.
 5. The value's own type: names are dummied, text is cleaned by Clean Descriptors or dummied, dates and UIDs as their
@@ -28,7 +30,7 @@ from typing import Final, NamedTuple
 
 from profiles.confidentiality import structured_content as table
 from transforms.deidentify.content_items import Head
-from transforms.deidentify.content_values import OWN, blanked, defaults, owned
+from transforms.deidentify.content_values import OWN, blanked, defaults, oldest, owned
 from transforms.deidentify.options import MODIFIED_DATES, How
 from transforms.deidentify.rules import Action, Rule
 
@@ -57,10 +59,14 @@ _SNOMED_RT: Final = frozenset({"SRT", "SNM3", "99SDM"})
 # Other codes of concepts that Table E.3.4-1 lists in DCM alone (E.3.4: what corresponds to a removed attribute goes)
 _TWINS: Final[dict[tuple[str, str], str]] = {
     ("21112-8", "LN"): "121031", ("184099003", "SCT"): "121031",  # birth date
-    ("46098-0", "LN"): "121032", ("263495000", "SCT"): "121032", ("184100006", "SCT"): "121032",  # sex
+    ("46098-0", "LN"): "121032", ("76689-9", "LN"): "121032",
+    ("263495000", "SCT"): "121032", ("184100006", "SCT"): "121032",  # sex
     ("30525-0", "LN"): "121033", ("29553-5", "LN"): "121033", ("21612-7", "LN"): "121033", ("21611-9", "LN"): "121033",
+    ("30972-4", "LN"): "121033", ("63900-5", "LN"): "121033",
     ("397669002", "SCT"): "121033", ("424144002", "SCT"): "121033",  # age
 }  # fmt: skip
+_AGE: Final = ("121033", "DCM")
+_SUBJECT: Final = frozenset({("121031", "DCM"), ("121032", "DCM"), _AGE})
 # Device Observer, Device and Device Subject: Manufacturer and Model Name. (0008,0070) and (0008,1090) are kept, too
 _KEPT: Final = frozenset({"121014", "121015", "113878", "113879", "121194", "121195"})
 _PRIVATE: Final = "99"  # the begin of a private coding scheme's designator (PS3.16 chapter 8)
@@ -82,6 +88,8 @@ class Verdict(NamedTuple):
     reason: str
     rules: Mapping[int, Rule]  # of its value attributes, by tag; never changed
     blank: bool = False  # what is below it is blanked, too
+    age: bool = False  # it is kept, but for what `ContentRules.of_age` says
+    oldest: bool = False  # the dummies are those of somebody of 90 years
     identifier: str = ""  # the value tells things of one object apart: a pseudonym of this kind is the better dummy
 
 
@@ -120,6 +128,17 @@ class ContentRules:
         """Of an item. `parent`: the verdict of the item around it. `pinned`: items are named by their position."""
         return self._verdict(_value_type(head), _row(head), pinned, parent is not None and parent.blank)
 
+    def of_age(self, verdict: Verdict, above_89: bool | None) -> Verdict:
+        """An item whose `verdict.age` is set. `above_89`: how old its subject is; None where that cannot be told."""
+        if above_89 is False:
+            return verdict
+        if above_89:
+            rules, reason = oldest(self.options), "above 89 years: told as 90"
+        else:
+            reason = "an age that cannot be told"
+            rules = blanked(self.options, verdict.source, reason)
+        return verdict._replace(action=ContentAction.CLEAN, reason=reason, rules=rules, oldest=bool(above_89))
+
     def _verdict(self, value_type: str, row: _Row | str, pinned: bool, below: bool) -> Verdict:
         key = value_type, row, pinned, below
         found = self._known.get(key)  # bounded: by the rows and value types there are
@@ -145,7 +164,8 @@ class ContentRules:
             return self._owned(value_type or row.value_type, rule)
         if cells:
             kept = Rule(Action.KEEP, f"{row.source}, {next(iter(cells))}", row.meaning)
-            return self._owned(value_type or row.value_type, kept)
+            found = self._owned(value_type or row.value_type, kept)
+            return found._replace(age=(row.code, row.scheme) == _AGE)
         if row.action == "X" and not pinned:
             return Verdict(ContentAction.REMOVE_ITEM, row.source, f"{row.meaning}: X", defaults(self.options))
         blank = self._blank(value_type or row.value_type, row.source, f"{row.meaning}: {row.action}")
@@ -227,7 +247,8 @@ def _row(head: Head) -> _Row | str:
     rows = _ROWS.get((twin, "DCM") if twin else (code, scheme or "DCM"), {})  # no scheme: DICOM's was meant
     if head.value_type in rows:
         return rows[head.value_type]
-    silent = "private" if scheme.startswith(_PRIVATE) else ""
+    subject = head.value_type == "TEXT" and any((row.code, row.scheme) in _SUBJECT for row in rows.values())
+    silent = "private" if subject or scheme.startswith(_PRIVATE) else ""
     if head.value_type == "TEXT" and scheme == "DCM" and code in _KEPT:
         silent = "kept"
     if not rows or head.value_type in _WALKED:

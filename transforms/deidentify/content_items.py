@@ -3,6 +3,7 @@
 * `peek` reads headers of the item's own level only; nested items are passed by, never looked into.
 * It stops where value type and concept name are known and the tags have gone past them. Where one is missing it goes
   on to the item's end: a sender that does not sort its tags cannot hide a concept behind the children.
+* `measures` reads what a NUM item states, in the item itself or in its Measured Value Sequence.
 * What does not frame raises BadFraming; a value that is no code is no code ("") and no error.
 
 Elements come little endian, in Explicit or Implicit VR. It judges nothing; content.py does.
@@ -15,6 +16,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from transforms.dataset.elements import ITEM, ITEM_END, LONG_VRS, SEQUENCE_END, SHORT_VRS, UNDEFINED
+from transforms.deidentify.content_values import DENOMINATOR, FLOATING, MEASURED, NUMERIC, RATIONAL, UNITS
 from transforms.errors import BadFraming, BudgetExceeded
 from transforms.source import CHUNK, ByteSource
 
@@ -27,6 +29,7 @@ _CODE_VALUES: Final = frozenset({0x00080100, 0x00080119, 0x00080120})  # short, 
 _SCHEME: Final = 0x00080102
 _WINDOW: Final = 512  # bytes read at a time: what stands before an item's value
 _VALUE: Final = 64  # bytes of a value that are read; CS and SH have 16 characters, listed codes are shorter
+_NUMBERS: Final = frozenset({NUMERIC, FLOATING, RATIONAL, DENOMINATOR})
 _DEPTH: Final = 100  # as walk.DEPTH
 _REFERENCED: Final = b"\x40\x00\x73\xdb"  # Referenced Content Item Identifier (0040,DB73), little endian
 _SHORT: Final = Struct("<HH2sH").unpack_from
@@ -41,6 +44,14 @@ class Head(NamedTuple):
     code: str = ""
     scheme: str = ""
     relationship: str = ""
+
+
+class Measure(NamedTuple):
+    """Numbers that mean one quantity, raw by their tags, and the code of their unit; "" where there is none."""
+
+    numbers: dict[int, bytes]
+    unit: str = ""
+    scheme: str = ""
 
 
 def peek(
@@ -90,6 +101,13 @@ def peek(
     if delimited:
         raise BadFraming("delimiter-missing", at)
     return Head(value_type, code, scheme, relationship)
+
+
+def measures(read: Read, at: int, end: int, explicit: bool, delimited: bool = False) -> list[Measure]:
+    """What the item states whose first element begins at `at`. Raises as `peek`, whose offsets these are."""
+    found: list[Measure] = []
+    _measured(_Window(read, {}), at, end, explicit, delimited, found, True)
+    return found
 
 
 def after_item(read: Read, at: int, end: int, explicit: bool) -> int:
@@ -205,6 +223,56 @@ def _concept(window: _Window, at: int, end: int, explicit: bool, delimited: bool
     if undefined:
         raise BadFraming("delimiter-missing", at)
     return code, scheme
+
+
+def _measured(
+    window: _Window, at: int, end: int, explicit: bool, delimited: bool, found: list[Measure], outer: bool
+) -> None:
+    """The numbers of one item, and of the items of its Measured Value Sequence."""
+    numbers: dict[int, bytes] = {}
+    unit = scheme = ""
+    while at < end:
+        tag, vr, value, length = window.header(at, end, explicit)
+        if tag == ITEM_END:
+            if not delimited or length:
+                raise BadFraming("delimiter-unexpected", at)
+            break
+        undefined = length == UNDEFINED
+        inner = _inner(explicit, vr, at) if undefined else explicit and vr == b"SQ"
+        after = _past_items(window, value, end, inner, 0) if undefined else value + length
+        if after > end:
+            raise BadFraming("length-overrun", at)
+        if tag in _NUMBERS:
+            numbers[tag] = window.value(value, length) if length <= _VALUE else b""
+        elif tag in (UNITS, MEASURED) and length:
+            try:
+                if tag == UNITS:
+                    unit, scheme = _concept(window, value, after, inner, undefined)
+                elif outer:
+                    _measured_items(window, value, after, inner, found)
+            except BadFraming:
+                if vr != b"UN":
+                    raise
+                found.append(Measure({}))  # no sequence: nobody can tell
+        at = after
+    if numbers:
+        found.append(Measure(numbers, unit, scheme))
+
+
+def _measured_items(window: _Window, at: int, end: int, explicit: bool, found: list[Measure]) -> None:
+    """The numbers of the items of a sequence whose value lies in [at, end)."""
+    while at < end:
+        tag, _, value, length = window.header(at, end, False)
+        if tag == SEQUENCE_END:
+            return
+        if tag != ITEM:
+            raise BadFraming("item-expected", at)
+        undefined = length == UNDEFINED
+        after = _past_elements(window, value, end, explicit, 0) if undefined else value + length
+        if after > end:
+            raise BadFraming("length-overrun", at)
+        _measured(window, value, after, explicit, undefined, found, False)
+        at = after
 
 
 def _past_items(window: _Window, at: int, end: int, explicit: bool, depth: int) -> int:

@@ -26,6 +26,7 @@ RATIONAL: Final = 0x0040A162
 DENOMINATOR: Final = 0x0040A163
 CODE: Final = 0x0040A168
 MEASURED: Final = 0x0040A300
+UNITS: Final = 0x004008EA  # Measurement Units Code Sequence: beside the number, in the item or in MEASURED
 NUMERIC: Final = 0x0040A30A
 ANNOTATION: Final = 0x00700006  # Unformatted Text Value, of waveform annotations
 _DATES: Final = (DATE_TIME, DATE, TIME)
@@ -79,6 +80,15 @@ def blanked(options: frozenset[str], source: str, reason: str) -> Mapping[int, R
     found[UID] = Rule(Action.UID, source, reason)
     found[MEASURED] = Rule(Action.EMPTY, source, reason)  # type 2: "no value" is a value (PS3.3 C.18.1)
     return MappingProxyType(found)
+
+
+@cache
+def oldest(options: frozenset[str]) -> Mapping[int, Rule]:
+    """The age is told as 90 years, whatever unit it was told in (dummies.OLDEST)."""
+    rule = Rule(Action.DUMMY, "E.3.4-1 (121033, DCM) NUM", "above 89 years: told as 90")
+    gone = Rule(Action.REMOVE, rule.source, rule.reason)
+    numbers = {FLOATING: gone, RATIONAL: gone, DENOMINATOR: gone}
+    return MappingProxyType({**defaults(options), MEASURED: rule, NUMERIC: rule, UNITS: rule, **numbers})
 
 
 def owned(options: frozenset[str], value_type: str, rule: Rule) -> Mapping[int, Rule]:

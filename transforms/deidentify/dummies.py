@@ -69,6 +69,13 @@ def code(value: str, scheme: str, meaning: str) -> Template:
     return _text(0x00080100, "SH", value), _text(0x00080102, "SH", scheme), _text(0x00080104, "LO", meaning)
 
 
+_YEAR: Final[Template] = code("a", "UCUM", "year")
+# A NUM content item that says 90 years (PS3.3 C.18.1, and 10.2): where an age is above 89
+OLDEST: Final[dict[int, bytes | tuple[Template, ...]]] = {
+    0x0040A300: (((0x004008EA, "SQ", (_YEAR,)), _text(0x0040A30A, "DS", "90")),),
+    0x004008EA: (_YEAR,),
+    0x0040A30A: b"90",
+}
 _PERSON: Final[Template] = code("ANONYMIZED", "99ANONYMIZED", WORD)
 _COMMENT: Final[Template] = code("121106", "DCM", "Comment")
 _REPORT: Final[Template] = (

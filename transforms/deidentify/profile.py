@@ -20,6 +20,7 @@ from transforms.deidentify import private
 from transforms.deidentify.binary import SIZES, WAVEFORM_SEQUENCE
 from transforms.deidentify.content import CONTENT, content_rules, is_content
 from transforms.deidentify.content_values import TAGS as VALUE_TAGS
+from transforms.deidentify.content_values import UNITS
 from transforms.deidentify.dummies import ENCAPSULATED_DOCUMENT
 from transforms.deidentify.options import How
 from transforms.deidentify.overrides import MARKERS, NONE, Compiled, Override, compiled
@@ -161,7 +162,7 @@ class ActionTable:
             found = self._level(self._nested.get(sequence, {}), nested=True, own=own)
             found.content = content
             if content:
-                _look(found, VALUE_TAGS)
+                _look(found, VALUE_TAGS | {UNITS})
             elif sequence == WAVEFORM_SEQUENCE:
                 _look(found, SIZES)
             found = self._items.setdefault(sequence, found)

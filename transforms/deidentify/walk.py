@@ -29,8 +29,9 @@ from transforms.dataset.elements import (
 )
 from transforms.dataset.index import Index
 from transforms.deidentify.actions import NOTED_BYTES, Actions, Traced
+from transforms.deidentify.ages import above_89
 from transforms.deidentify.content import PINNED, SEQUENCES, ContentAction
-from transforms.deidentify.content_items import after_item, peek, refers_by_position
+from transforms.deidentify.content_items import after_item, measures, peek, refers_by_position
 from transforms.deidentify.dummies import CONTENT_SEQUENCE
 from transforms.deidentify.elsewhere import LONGEST, Known, alike, learn
 from transforms.deidentify.profile import ALIKE, DROP_LONG, DROP_SHORT, KEEP_LONG, KEEP_SHORT, LOOK, NOTE, Level
@@ -262,6 +263,9 @@ class Walk(Actions):
             pinned = self.by_position
         head = peek(self._peek, at + 8, end, explicit, undefined, self.ends)
         self.verdict = content.verdict(head, self.verdict, pinned=pinned)
+        if self.verdict.age:
+            found = measures(self._peek, at + 8, end, explicit, undefined)
+            self.verdict = content.of_age(self.verdict, above_89(found))
         if self.verdict.action is not ContentAction.REMOVE_ITEM:
             return 0
         after = after_item(self._peek, at + 8, end, explicit) if undefined else end
