@@ -38,6 +38,7 @@ from gateway.app.control import Frame, Word
 from gateway.app.door import Door
 from gateway.app.kinds import Kind, wanted
 from gateway.app.ports import Ports
+from gateway.appearing import appearing
 from gateway.errors import ConfigRefused, GatewayError
 from gateway.folders import made
 from gateway.logs import fields
@@ -47,6 +48,7 @@ from gateway.writer.messages import Configure
 
 log = logging.getLogger("supervisor")
 
+SECRET = 32  # bytes
 MAX_RESTARTS = 10  # a minute
 STOP_TIME = 40.0
 MOST_FILES = 65536  # descriptors; the caps need some thousand
@@ -104,12 +106,7 @@ class Supervisor:
         """One `serve` per state directory."""
         for name in ("", "run", "spool", "audit"):
             made(self._state / name)
-        secret = self._state / "secret"
-        if not secret.exists():
-            with os.fdopen(os.open(secret, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
-                out.write(secrets.token_bytes(32))
-                out.flush()
-                os.fsync(out.fileno())
+        _secret(self._state / "secret")
         with (self._state / "run" / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -359,6 +356,19 @@ class Supervisor:
             self._writer.send_signal(signal.SIGTERM)
             _wait(self._writer, deadline + 10)
         (self._state / "run" / "serving.json").unlink(missing_ok=True)
+
+
+def _secret(path: Path) -> None:
+    """What keys the names of delivered files: made once, whole under its name or not there. Raises GatewayError."""
+    try:
+        with contextlib.suppress(FileExistsError):
+            if not path.exists():
+                with appearing(path) as out:
+                    out.write(secrets.token_bytes(SECRET))
+        if path.stat().st_size < SECRET:
+            raise GatewayError("secret-too-short", f"{path}: put back the one that was there, or remove it")
+    except OSError as error:
+        raise GatewayError("secret-missing", f"{path}: {os.strerror(error.errno or 5)}") from None
 
 
 def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:

@@ -3,10 +3,14 @@
 Rules of this file
 * Exactly one of `tls` and `unsafe_plaintext`; the second needs a reason that a reader can judge.
 * Where a certificate is verified its trust anchors are named; nothing falls back to the system's.
+* Each folder is one end's alone: two destinations would replace each other's files, and what is delivered into a
+  watched folder would come in again.
 """
 
 from __future__ import annotations
 
+from os.path import normpath
+from pathlib import PurePath
 from typing import Any
 
 from cryptography import x509
@@ -27,7 +31,54 @@ def problems(data: Any, places: Positions) -> list[Problem]:
     destinations = mapping(data, "destinations")
     for name, block in destinations.items():
         found += _destination(block, ("destinations", name), data, places)
+    for name, block in mapping(data, "peers").items():
+        found += _names(mapping(block, "tls"), ("peers", name, "tls"), places)
+    return found + _folders(data, places)
+
+
+def _folders(data: Any, places: Positions) -> list[Problem]:
+    """Folders that two would use. Compared by their names alone: what a link leads to is the operator's."""
+    out: list[tuple[str, Loc, PurePath]] = [
+        (f"destination {name!r}", ("destinations", name, kind, "dir"), where)
+        for name, block in mapping(data, "destinations").items()
+        for kind in ("folder", "media")
+        if (where := _folder(mapping(block, kind))) is not None
+    ]
+    come_in: list[tuple[str, Loc, PurePath]] = [
+        (f"listener {text(block, 'id') or '?'!r}", ("listeners", number, kind, "dir"), where)
+        for number, block in items(data, "listeners")
+        for kind in ("folder", "media")
+        if (where := _folder(mapping(block, kind))) is not None
+    ]
+    state = _folder(mapping(data, "state"))
+    found = []
+    for number, (_, loc, where) in enumerate(out):
+        if (other := next((who for who, _, there in out[:number] if there == where), None)) is not None:
+            found.append(places.at_value(loc, f"{other} writes there: one would replace the other's files"))
+    for number, (_, loc, where) in enumerate(come_in):
+        nested = (
+            who for who, _, there in come_in[:number] if where.is_relative_to(there) or there.is_relative_to(where)
+        )
+        if (other := next(nested, None)) is not None:
+            found.append(places.at_value(loc, f"{other} watches it: each file belongs to one"))
+        if (other := next((who for who, _, there in out if there.is_relative_to(where)), None)) is not None:
+            found.append(places.at_value(loc, f"{other} writes there: what was delivered would come in again"))
+        if state is not None and (state.is_relative_to(where) or where.is_relative_to(state)):
+            found.append(places.at_value(loc, "the gateway's own state is there"))
     return found
+
+
+def _folder(block: dict[str, Any]) -> PurePath | None:
+    where = text(block, "dir")
+    return None if where is None else PurePath(normpath(where.removeprefix("file:")))
+
+
+def _names(settings: dict[str, Any], loc: Loc, places: Positions) -> list[Problem]:
+    """A warning where the host's name does not count."""
+    if settings.get("check_host") is not False:
+        return []
+    message = "whoever has a certificate under `trust` may stand there: the name in it is not looked at"
+    return [places.warn((*loc, "check_host"), message)]
 
 
 def _listeners(data: Any, places: Positions) -> list[Problem]:
@@ -153,6 +204,7 @@ def _destination(block: Any, loc: Loc, data: Any, places: Positions) -> list[Pro
         found = _off_network(block, kinds[0], loc, places)
         return found + (media.problems(mapping(block, "media"), (*loc, "media"), places) if kinds[0] == "media" else [])
     found = _secured(block, loc, data, places, "the destination's certificate")
+    found += _names(mapping(block, "tls"), (*loc, "tls"), places)
     found += commitment.of_destination(block, loc, data, places)
     if "client_cert" in mapping(block, "tls"):
         found.append(places.at_key((*loc, "tls", "client_cert"), "`client_cert` belongs to listeners"))
@@ -192,6 +244,9 @@ def _secured(block: dict[str, Any], loc: Loc, data: Any, places: Positions, veri
             found.append(
                 places.warn((*loc, "tls"), "nobody who calls is known: without `trust` no certificate is asked for")
             )
+    elif loc[0] == "listeners" and text(settings, "client_cert") == "optional" and not _known(block):
+        message = "who shows no certificate is let in, too: write client_cert: required"
+        found.append(places.warn((*loc, "tls", "client_cert"), message))
     elif not given(settings, "trust"):
         found.append(places.at_value((*loc, "tls"), f"`tls` needs `trust`: the anchors to check {verified} by"))
     if not given(settings, "identity") and not given(data, "identity"):
@@ -199,3 +254,10 @@ def _secured(block: dict[str, Any], loc: Loc, data: Any, places: Positions, veri
             places.at_value((*loc, "tls"), "`tls` needs a certificate: an `identity` here or for the whole file")
         )
     return found
+
+
+def _known(block: dict[str, Any]) -> bool:
+    """Whether every caller of a listener is known by something else than the certificate that it may leave out."""
+    return any(given(mapping(block, "stow"), key) for key in ("bearer", "subjects")) or given(
+        mapping(block, "dimse"), "ae_map"
+    )

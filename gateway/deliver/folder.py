@@ -3,7 +3,7 @@
 Rules of this file
 * A name is a keyed digest of ours: nothing of the object, not even a UID of a pass-through object, shows in a path.
 * The same object gets the same name again, so that a retry after a crash replaces its own file and no other.
-* File and directory are fsynced before it is called delivered.
+* File and directory are fsynced before it is called delivered. What a killed try left is begun anew by the next one.
 * It keeps no DICOMDIR; media do.
 """
 
@@ -71,9 +71,10 @@ class FolderSession:
         under = opaque(self._secret, "study", identity.study) if self._folder.layout == "study" else ""
         place = self._folder.dir / under
         name = opaque(self._secret, "instance", outgoing.job.instance.stored.name) + SUFFIXES[outgoing.kind]
-        fresh = place / f".{name}.{uuid4().hex[:8]}"
+        fresh = place / f".{name}.{outgoing.job.delivery}"  # a delivery is with one worker at a time
         try:
             place.mkdir(mode=0o700, exist_ok=True)
+            fresh.unlink(missing_ok=True)
             sent, whole = written(fresh, outgoing)
             fresh.rename(place / name)
             sync(place)
@@ -81,6 +82,9 @@ class FolderSession:
         except OSError as error:
             fresh.unlink(missing_ok=True)
             raise DestinationDown("folder-unavailable", os.strerror(error.errno or errno.EIO)) from error
+        except BaseException:  # what it is made of cannot be read: half of it is nobody's
+            fresh.unlink(missing_ok=True)
+            raise
         return Answer(Result.DELIVERED, None, "", sent, outgoing.syntax, str(PurePosixPath(under, name)), whole)
 
     def close(self, *, orderly: bool = True) -> None:

@@ -36,6 +36,7 @@ from transforms.pixels.image import Image
 BOUNDS = Bounds(timeout=120.0, memory=4 << 30, output=0)  # a frame; the models of the detector need address space
 _FRAMES_OF_ONE = 2000  # then the child is replaced: what it leaks ends
 _LONGEST = 1 << 31  # bytes of an answer
+_LONGEST_HEAD = 16 << 20  # bytes of what it says beside them
 _IDLE_CPU = 3600.0  # seconds of the processor for all of a child's frames
 
 
@@ -151,10 +152,10 @@ def _asked(child: _Child, task: Task, data: bytes, deadline: float) -> tuple[Don
         with suppress(BlockingIOError):
             view = view[os.write(child.given, view[: 1 << 20]) :]
     sizes = _heard(child.said, 12, deadline)
-    size = int.from_bytes(sizes[4:], "big")
-    if size > _LONGEST:
+    said, size = int.from_bytes(sizes[:4], "big"), int.from_bytes(sizes[4:], "big")
+    if said > _LONGEST_HEAD or size > _LONGEST:
         raise EOFError
-    done = msgspec.json.decode(_heard(child.said, int.from_bytes(sizes[:4], "big"), deadline), type=Done)
+    done = msgspec.json.decode(_heard(child.said, said, deadline), type=Done)
     return done, _heard(child.said, size, deadline)
 
 

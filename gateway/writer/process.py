@@ -22,6 +22,7 @@ import logging
 import os
 import resource
 import selectors
+import shutil
 import signal
 import socket
 import time
@@ -78,6 +79,7 @@ SWEEP_EVERY = 600.0  # seconds between two looks for orphans
 SWEEP_STEP = 256  # files a turn
 FORGET_PAUSE = 1.0  # seconds between two steps of forgetting: senders come first
 APPEND_EVERY = 0.1  # seconds the outbox gathers before it goes into the trail: one transaction for many
+WORK = ("media", "hosted")  # of the state directory: a folder in them is the work of one process
 TRY_AUDIT_EVERY = 1.0  # seconds between two tries where the disk is full
 _OF_THE_REQUEST = (IntegrityError, DataError, ProgrammingError)  # the database is well; what it was told is not
 
@@ -138,8 +140,16 @@ class Process:
                 self._spool.remove(name)
             for path in (self._state / "run").glob("*.inflight"):
                 path.unlink()
+            self._sweep_work()
             if swept or orphans:
                 log.info(fields("swept", incoming=swept, orphans=len(orphans)))
+
+    def _sweep_work(self) -> None:
+        """What processes that were killed had unpacked or staged: patients in plain, of no use to anybody."""
+        for folder in WORK:
+            for path in (self._state / folder).glob("*"):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
 
     def run(self) -> int:
         """Serve until the supervisor is gone or says so."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from dataclasses import replace as dataclass_replace
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ from gateway.deliver.http import HttpCarrier
 from gateway.deliver.mllp import MllpCarrier
 from gateway.deliver.stow import StowCarrier
 from gateway.deliver.table import CARRIERS
-from gateway.errors import DestinationDown
+from gateway.errors import DestinationDown, HoldObject
 from gateway.model import Decision, Identity, Instance, Job, Origin, Result, Stored, Verdict
 from gateway.pipeline import Outgoing
 from tests.system.harness import Sink, free_port
@@ -35,7 +36,7 @@ from tests.system.senders import CT, ct, encoded
 from tests.system.takers import Taker
 from tests.wire.web import serving
 from transforms.dataset import convert, part10, syntax
-from transforms.source import BytesSource, chunks
+from transforms.source import CHUNK, BytesSource, chunks
 
 
 @dataclass
@@ -249,3 +250,26 @@ def test_names_in_a_folder_tell_nothing(tmp_path: Path) -> None:
         name = str(path.relative_to(tmp_path))
         assert each.identity.sop_instance not in name and each.identity.study not in name
         assert each.job.instance.stored.name not in name
+
+
+def test_half_a_file_stays_in_no_folder(tmp_path: Path) -> None:
+    """Neither of a try that was held in the middle, nor, once it is tried again, of one that was killed."""
+
+    class Rotten(BytesSource):
+        def pread(self, offset: int, length: int) -> bytes:
+            if offset:
+                raise HoldObject("spool-damaged")
+            return super().pread(offset, length)
+
+    out = tmp_path / "out"
+    whole = outgoing()
+    session = FolderCarrier(FolderDestination(dir=out, layout="flat"), b"secret").open(NEEDS)
+    with pytest.raises(HoldObject):
+        session.send(dataclass_replace(whole, source=Rotten(bytes(2 * CHUNK))))
+    assert list(out.iterdir()) == []
+    session.send(whole)
+    (file,) = out.iterdir()
+    killed = out / f".{file.name}.{whole.job.delivery}"
+    killed.write_bytes(b"half")
+    session.send(whole)
+    assert list(out.iterdir()) == [file]

@@ -8,11 +8,12 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
-from gateway.hosted.frames import Frames, Task
+from gateway.hosted.frames import Frames, Task, _asked
 from gateway.hosted.process import Bounds
 from tests.unit.pixels.building import anatomy, drawn, jpeg
 from transforms.errors import TransformError
@@ -125,3 +126,15 @@ def test_text_is_found() -> None:
     for box in boxes:
         hidden[box.top : box.bottom, box.left : box.right] = True
     assert hidden[picture == 255].all()
+
+
+def test_a_child_that_says_too_much_is_not_listened_to() -> None:
+    """It may have been taken over by what it read: what it says is bounded like what strangers say."""
+    given, ours = os.pipe()
+    child = Mock(given=os.open(os.devnull, os.O_WRONLY), said=given)
+    for sizes in ((0xFFFFFFFF, 0), (1, 1 << 40)):
+        os.write(ours, sizes[0].to_bytes(4, "big") + sizes[1].to_bytes(8, "big"))
+        with pytest.raises(EOFError):
+            _asked(child, Task("preview", IMAGE, NATIVE), b"", time.monotonic() + 2)
+    for descriptor in (given, ours, child.given):
+        os.close(descriptor)

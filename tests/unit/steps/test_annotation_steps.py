@@ -25,6 +25,7 @@ from transforms.aim.model.datatypes import St
 from transforms.aim.options import Options
 from transforms.aim.read import read
 from transforms.aim.to_sr import to_sr
+from transforms.dataset.attributes import UTF8, Attributes
 from transforms.dataset.syntax import EXPLICIT_LE
 from transforms.deidentify.engine import Context, deidentify
 from transforms.deidentify.profile import compile_profile
@@ -135,6 +136,19 @@ def test_a_name_that_was_left_is_found_again(step: Step) -> None:
         before = replace(before, egress=checked)
     with pytest.raises(HoldObject, match="egress-hit"):
         run(before, step, around())
+
+
+def test_an_escape_of_xml_hides_nobody() -> None:
+    """An address with & in it, in a comment: found in the AIM as it would be in the report."""
+    original = Attributes()
+    original.text(0x00080005, UTF8)
+    original.text(0x00101040, "Smith & Sons, Quay 9")
+    annotation = replace(SAMPLE.image_annotations[0], comment=St("Lives at Smith & Sons, Quay 9"))
+    collection = replace(SAMPLE, image_annotations=(annotation,))
+    source = BytesSource(write(to_sr(collection, Options(), lambda _: None)))
+    checked = Checked("1.2.4", BytesSource(original.encoded()), EXPLICIT_LE, Kept(), "")
+    with pytest.raises(HoldObject, match="egress-hit"):
+        run(passing(source, egress=checked), Step(aim=Aim()), around())
 
 
 FILE = """\

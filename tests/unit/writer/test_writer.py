@@ -334,3 +334,24 @@ def test_an_introduction_that_a_full_disk_refused_is_said_again(tmp_path: Path) 
             heard.append(stream.read(LENGTH.unpack(stream.read(LENGTH.size))[0]))
             assert isinstance(first.body, Hello) and heard[1] == heard[0]
         client.close(0.1)
+
+
+def test_what_killed_processes_had_in_plain_is_gone_when_nobody_is_alive(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    staged, unpacked, faces = (
+        stage.state / name / "x" for name in ("media/0123456789abcdef01234567", "media/in-discs", "hosted/plugin-ab12")
+    )
+    receipt = stage.state / "media" / "0123.json"
+    for path in (staged, unpacked, faces):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"a patient")
+    receipt.write_text("{}")
+    try:
+        stage.start()
+        assert not any(path.parent.exists() for path in (staged, unpacked, faces)) and receipt.exists()
+        staged.parent.mkdir()
+        stage.kill()
+        stage.start()  # workers may be alive: one of them may be at it
+        assert staged.parent.exists()
+    finally:
+        stage.close()
