@@ -23,7 +23,7 @@ from gateway.appearing import give_name, unnamed
 from gateway.cli.mapping import Pairs
 from gateway.documents import deidentified
 from gateway.egress import Egress, kept
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, HoldObject
 from gateway.overrides import Tables
 from gateway.patients.csvmap import CsvMap, load
 from gateway.store.spool import FileSource
@@ -33,7 +33,7 @@ from transforms.dataset import syntax as syntaxes
 from transforms.deidentify.engine import Context, Deidentified, Pseudonym
 from transforms.deidentify.options import PIXELS
 from transforms.deidentify.overrides import Override
-from transforms.deidentify.patient import read_patient
+from transforms.deidentify.patient import OtherPatients, Patient, read_patient
 from transforms.errors import TransformError
 from transforms.source import ByteSource, BytesSource, EditPlan, Literal
 
@@ -170,7 +170,11 @@ def _made(
             clean = cleaned(data, syntax, How(settings.devices), scratch)
             place = place if clean.source is data else None
             data, ran, pixels = clean.source, clean.ran, clean.steps
-        done = deidentified(data, syntax, table, context, patient=who, ran=ran, trace=settings.report)
+        try:
+            done = deidentified(data, syntax, table, context, patient=who, ran=ran, trace=settings.report)
+        except OtherPatients as error:
+            who = _with_others(who, error.patients, settings)
+            done = deidentified(data, syntax, table, context, patient=who, ran=ran, trace=settings.report)
         if settings.recipients:
             done, place = _sealed(data, syntax, done, settings, context), None
         name = f"{done.sop_instance}.dcm"
@@ -232,7 +236,18 @@ def _patient(data: ByteSource, syntax: str, settings: Settings) -> Pseudonym | N
     if found is None:
         return None
     patient = read_patient(data, syntax)
-    return Pseudonym(found.find(patient)[1], patient)
+    return Pseudonym(found.find(patient)[1], patient, others={})
+
+
+def _with_others(who: Pseudonym | None, others: frozenset[Patient], settings: Settings) -> Pseudonym | None:
+    """With those of the patients whom its items name. Raises HoldObject."""
+    found = patient_map(settings)
+    if who is None or found is None:
+        return who
+    try:
+        return replace(who, others={each: found.find(each)[1] for each in others})
+    except HoldObject as error:
+        raise HoldObject(error.reason, f"of a Patient ID in an item: {error.detail}") from None
 
 
 def _pairs(data: ByteSource, syntax: str, pseudonym: str, heard: dict[bytes, bytes]) -> Pairs:

@@ -8,6 +8,7 @@ Rules of this file
 * An object that names no issuer is of its listener's (`issuer`), else of the one its study has for this Patient ID,
   else of none; docs/adr/0013. What a study has left under is remembered, and what contradicts it is held.
 * A pseudonym is used only after it is durable: first in given.py, then in the escrow table.
+* Patient IDs in items are looked up, too, once the engine has asked for them (`with_others`).
 * What was given before is given again. A service is asked anew after `recheck`; while it is silent the answer of
   before holds, and another answer holds the object (`patient-map-changed`).
 """
@@ -15,11 +16,12 @@ Rules of this file
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.config.schema import Deidentify
-from gateway.errors import WaitObject
+from gateway.errors import HoldObject, WaitObject
 from gateway.patients.csvmap import CsvMap, load
 from gateway.patients.escrow import Escrow
 from gateway.patients.given import Given
@@ -56,6 +58,8 @@ class Patients:
         self._escrow = Escrow(block.escrow.to, block.escrow.file, given) if block.escrow else None
         self._domain = context.pseudonym("patient-domain")
         self._known: dict[Patient, tuple[str, float]] = {}  # -> pseudonym, until when
+        # By key and unwatched, the engine makes those of others itself
+        self._asks: dict[Patient, str] | None = None if wanted.by == "key" and self._escrow is None else {}
         self._studies: dict[str, str] = {}  # -> pseudonym of those whose issuer is known
 
     def pseudonym(self, source: ByteSource, syntax_uid: str, issuer: str = "", index: Index | None = None) -> Pseudonym:
@@ -67,22 +71,34 @@ class Patients:
         own = read_patient(source, syntax_uid, index)
         patient = issued(own, issuer_of(issuer))
         uid = (index.value_bytes(source, _STUDY) or b"").strip(b"\0 ")
+        return Pseudonym(self._left(patient, uid, declared=bool(issuer)), own, patient.issuer, self._asks)
+
+    def _left(self, patient: Patient, uid: bytes, *, declared: bool) -> str:
+        """What an object of this study leaves under. `declared`: its listener says whose its Patient IDs are."""
         if not uid:
-            return Pseudonym(self._of(patient), own)
+            return self._of(patient)
         study = self._context.pseudonym("patient-study", uid, patient.patient_id)
         if not patient.issuer and (found := self._given.of_study(self._domain, study)) is not None:
             if self._escrow is not None:
                 self._escrow.put(self._domain, self._who(patient), patient, self._context.project, found)
-            return Pseudonym(found, own)
+            return found
         found = self._of(patient)
         if not patient.issuer or self._studies.get(study) != found:
-            known, said = bool(patient.issuer), bool(issuer)
-            found = self._given.settle(self._domain, study, found, issued=known, declared=said)
+            known = bool(patient.issuer)
+            found = self._given.settle(self._domain, study, found, issued=known, declared=declared)
             if known:
                 if len(self._studies) >= _REMEMBERED:
                     self._studies.clear()
                 self._studies[study] = found
-        return Pseudonym(found, own)
+        return found
+
+    def with_others(self, pseudonym: Pseudonym, others: Iterable[Patient], *, preview: bool = False) -> Pseudonym:
+        """The same, with those of other patients whom its items name. Raises HoldObject, WaitObject."""
+        find = self._previewed if preview else self._of
+        try:
+            return replace(pseudonym, others={each: find(each) for each in others})
+        except HoldObject as error:
+            raise HoldObject(error.reason, f"of a Patient ID in an item: {error.detail}") from None
 
     def _of(self, patient: Patient) -> str:
         found, until = self._known.get(patient, ("", 0.0))
@@ -97,7 +113,10 @@ class Patients:
         """As `pseudonym`, for `explain`: asks no service, remembers nothing. Raises HoldObject, TransformError."""
         own = read_patient(source, syntax_uid, index)
         patient = issued(own, issuer_of(issuer))
-        return Pseudonym(self._map.find(patient)[1] if self._map else keyed(patient, self._context), own)
+        return Pseudonym(self._previewed(patient), own, patient.issuer, self._asks)
+
+    def _previewed(self, patient: Patient) -> str:
+        return self._map.find(patient)[1] if self._map else keyed(patient, self._context)
 
     def _found(self, patient: Patient) -> tuple[str, float]:
         """The pseudonym, durable and escrowed, and until when it need not be asked for again."""

@@ -17,7 +17,9 @@ from gateway.pixels.groups import Groups
 from gateway.security.reidentification import seal
 from gateway.steps.contract import Around, Checked, Passing
 from transforms.dataset import convert, framing, syntax
+from transforms.deidentify.engine import Deidentified, Pseudonym
 from transforms.deidentify.options import PIXELS, VISUAL_FEATURES
+from transforms.deidentify.patient import OtherPatients
 from transforms.egress import VERSION as EGRESS_VERSION
 from transforms.source import ByteSource
 
@@ -46,10 +48,17 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
     if PIXELS in table.options:
         pixels = cleaned(source, uid, how.pixels, around.scratch, Groups(state) if state else None)
         source, ran, steps = pixels.source, ran | pixels.ran, (*steps, *pixels.steps)
-    done = deidentified(
-        source, uid, table, how.context, patient=patient, ran=ran, trace=around.trace,
-        index=index if source is framed else None,
-    )  # fmt: skip
+    known = index if source is framed else None
+
+    def done_as(who: Pseudonym) -> Deidentified:
+        return deidentified(
+            source, uid, table, how.context, patient=who, index=known, ran=ran, trace=around.trace
+        )  # fmt: skip
+
+    try:
+        done = done_as(patient)
+    except OtherPatients as error:
+        done = done_as(how.patients.with_others(patient, error.patients, preview=around.trial))
     study, name, given = passing.identity.study, done.sop_instance, done.patient_id
     let_through = kept(table)
     output, told = seal(source, done.plan, uid, how.recipients, how.context) if how.recipients else (done.plan, "")

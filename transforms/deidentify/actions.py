@@ -12,6 +12,7 @@ Reasons: pixel-data-vr, pixel-data-native, pixel-size-unknown, bulk-vr, dummy-to
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +24,7 @@ from transforms.deidentify.content_values import TEXT
 from transforms.deidentify.context import Context
 from transforms.deidentify.edit import Edit
 from transforms.deidentify.fitting import fits, is_bulk, longest
+from transforms.deidentify.patient import ISSUER, InItems
 from transforms.deidentify.pixels import native_length
 from transforms.deidentify.profile import HL7_INSTANCE, NOTED, PATIENT_NAME, ActionTable, Level
 from transforms.deidentify.rules import Action, Rule, allowed_vrs
@@ -32,6 +34,7 @@ from transforms.errors import TransformError
 from transforms.source import ByteSource
 
 PATIENT_ID: Final = 0x00100020
+_ISSUER: Final = bytes((ISSUER >> 16 & 0xFF, ISSUER >> 24, ISSUER & 0xFF, ISSUER >> 8 & 0xFF))  # little endian
 MIME_TYPE: Final = 0x00420012
 ENCAPSULATED_LENGTH: Final = 0x00420015
 _FLOATS: Final = (0x7FE00008, 0x7FE00009)
@@ -76,11 +79,13 @@ class Actions:
         "ends",
         "explicit",
         "given",
+        "in_items",
         "loosened",
         "marked",
         "noted",
         "overlays",
         "path",
+        "personal",
         "places",
         "references",
         "size",
@@ -93,6 +98,7 @@ class Actions:
         "tracing",
         "uids",
         "verdict",
+        "whose",
     )  # fmt: skip
 
     def __init__(
@@ -133,6 +139,9 @@ class Actions:
         self.by_position: bool | None = None  # whether content items may be named by position; None: not looked yet
         self.given: bytes | None = None  # the encapsulated document as it was cleaned before the walk
         self.sizes: dict[int, int] = {}  # of the waveform that is walked (binary.SIZES)
+        self.whose: Callable[[], InItems]  # the engine's word on Patient IDs in items
+        self.in_items: InItems | None = None  # made at the first of them
+        self.personal = False  # what was just done hangs on whose the object is
         self.tracing = trace
         self.trace: list[Traced] = []
         self.path: list[str] = []
@@ -338,7 +347,10 @@ class Actions:
             return dummies.dummy_items(tag, self.sop_class, vr != b"")
         if self.verdict is not None and self.verdict.identifier and tag == TEXT and 0 < length <= NOTED_BYTES:
             value = self.value(at, length).strip(b" \0")
-            return self.context.pseudonym(self.verdict.identifier, value).encode("ascii")
+            own = self._in_items().own(value, self._charset())
+            return (own or self.context.pseudonym(self.verdict.identifier, value)).encode("ascii")
+        if tag == PATIENT_ID and 0 < length <= NOTED_BYTES:
+            return self._patient(vr, at, length)
         if tag in dummies.IDENTIFIERS and 0 < length <= NOTED_BYTES:
             value = self.value(at, length).strip(b" \0")
             return self.context.pseudonym(dummies.IDENTIFIERS[tag], value).encode("ascii")
@@ -346,6 +358,29 @@ class Actions:
             fresh = self.uids(self.value(at, min(length, NOTED_BYTES)).strip(b" \0"))
             return fresh + b" " * (len(fresh) & 1)
         return dummies.BY_TAG.get(tag) or dummies.BY_VR[self._vr(tag, vr)]
+
+    def _in_items(self) -> InItems:
+        self.personal = True
+        if self.in_items is None:
+            self.in_items = self.whose()
+        return self.in_items
+
+    def _charset(self) -> bytes:
+        return "\\".join(self.charset).encode("ascii", "replace")
+
+    def _patient(self, vr: bytes, at: int, length: int) -> bytes:
+        """The pseudonym of a Patient ID in an item; its issuer is the element behind it, if there is one."""
+        after, issuer = at + length, b""
+        head = self.source.pread(after, 8)
+        if len(head) == 8 and head[:4] == _ISSUER:
+            size = int.from_bytes(head[6:8] if vr else head[4:8], "little")
+            if (not vr or head[4:6] == b"LO") and size <= NOTED_BYTES:
+                issuer = self.source.pread(after + 8, size)
+        value = self.value(at, length)
+        if not value.strip(b" \0"):
+            return b""
+        fresh = self._in_items().pseudonym(value, issuer, self._charset()).encode("ascii")
+        return fresh + b" " * (len(fresh) & 1)
 
     def document(self) -> bytes:
         """What stands for the encapsulated document, not padded: the cleaned one, or the smallest of its kind."""

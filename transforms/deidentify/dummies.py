@@ -43,7 +43,6 @@ BY_TAG: Final[dict[int, bytes]] = {0x00080201: b"+0000 "}  # Timezone Offset Fro
 # Identifiers of one thing among several of an object (specimens, subjects, treatment parts): a pseudonym each.
 # The text is what keeps kinds apart in the key's domain; LO and SH both hold 16 characters.
 IDENTIFIERS: Final[dict[int, str]] = {
-    0x00100020: "patient",
     0x00200010: "study-id",
     0x00120040: "subject",
     0x00120042: "reading",

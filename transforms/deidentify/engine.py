@@ -27,7 +27,7 @@ from transforms.deidentify.actions import NOTED_BYTES, PATIENT_ID, REMOVED, TEMP
 from transforms.deidentify.cleaning import Cleaning
 from transforms.deidentify.context import Context
 from transforms.deidentify.options import ALL, FULL_DATES, MARKS, OUTSIDE
-from transforms.deidentify.patient import CHARSET, ISSUER, Pseudonym, chosen, patient_of
+from transforms.deidentify.patient import CHARSET, ISSUER, InItems, OtherPatients, Pseudonym, chosen, patient_of
 from transforms.deidentify.profile import PATIENT_NAME, ActionTable
 from transforms.deidentify.rules import Action
 from transforms.deidentify.text import cleaner_for, identities
@@ -80,7 +80,8 @@ def deidentify(
     options.OUTSIDE whose steps came to their end on this very object. `document` is its encapsulated document as it was
     cleaned; without it the smallest of its kind stands there.
 
-    Raises TransformError (this module's reasons and those of actions.py), BadFraming or BudgetExceeded.
+    Raises OtherPatients where items name patients that `patient` says no pseudonym of: the caller looks them up and
+    comes again. Raises TransformError (this module's reasons and those of actions.py), BadFraming or BudgetExceeded.
     """
     syntax = syntaxes.lookup(syntax_uid)
     if not syntax.little_endian or syntax.deflated:
@@ -96,12 +97,15 @@ def deidentify(
     walk.open(index)
     early = {tag: walk.value(entry[2], entry[3]) for tag in _EARLY if (entry := _short(index, tag))}
     walk.sop_class = _storage_class(early.get(_SOP_CLASS, b""))
+    walk.whose = lambda: InItems(patient_of(early), context, patient)
     pseudonym = ""
     if table.cleans:
         pseudonym = chosen(patient_of(early), context, patient)
         cleaner = cleaner_for(identities(source, index)) if table.cleans_text else None
         walk.cleaning = Cleaning(context, context.shift(pseudonym), cleaner)
     walk.run()
+    if walk.in_items is not None and walk.in_items.asked:
+        raise OtherPatients(frozenset(walk.in_items.asked))
     if any(walk.overlays.values()):
         raise TransformError("overlay-in-pixels", "an overlay in unused bits of the pixels cannot be removed here")
     noted = walk.noted

@@ -7,9 +7,12 @@ Rules of this file
 * Under code extensions (ISO 2022) the bytes stay as sent, and `text` says so: a map of texts cannot know them.
 * A pseudonym carries the patient it was made for. The engine compares: one patient's pseudonym never gets into
   another's object by a mistake of the caller.
+* A Patient ID in an item is what it is anywhere: the object's own gets the object's pseudonym. Another one without an
+  issuer is of the object's issuer: who sends an object sends its numbers. The key makes its pseudonym, or the caller is
+  asked for it (`OtherPatients`).
 * Nothing here shows an identifier: not in a representation and not in an error.
 
-Reasons: empty-patient-id, charset-undecodable, pseudonym-invalid, patient-mismatch.
+Reasons: empty-patient-id, charset-undecodable, pseudonym-invalid, patient-mismatch, patient-in-item.
 """
 
 from __future__ import annotations
@@ -45,14 +48,64 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class Pseudonym:
-    """What is written to Patient ID and Patient's Name instead of what the key makes. Raises TransformError."""
+    """What is written to Patient ID and Patient's Name instead of what the key makes. Raises TransformError.
+
+    `issuer`: whose the object's Patient IDs are where it does not say. `others`: what other patients, of issuer if they
+    name none, are called in items; None where the key makes it, else one that is missing raises OtherPatients.
+    """
 
     text: str
     of: Patient
+    issuer: bytes = field(default=b"", repr=False)
+    others: Mapping[Patient, str] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if why := problem(self.text):
             raise TransformError("pseudonym-invalid", why)
+
+
+class OtherPatients(TransformError):
+    """Patient IDs in items for which a pseudonym must be looked up: then the work is to be done again."""
+
+    def __init__(self, patients: frozenset[Patient]) -> None:
+        super().__init__("patient-in-item", "a Patient ID in an item that no pseudonym was given for")
+        self.patients = patients
+
+
+class InItems:
+    """The Patient IDs in the items of one object."""
+
+    __slots__ = ("_context", "_given", "_issuer", "_own", "_text", "asked")
+
+    def __init__(self, own: Patient, context: Context, given: Pseudonym | None) -> None:
+        self._own = own
+        self._context = context
+        self._given = given
+        self._text = chosen(own, context, given)
+        self._issuer = own.issuer or (given.issuer if given else b"")
+        self.asked: set[Patient] = set()
+
+    def pseudonym(self, patient_id: bytes, issuer: bytes, charset: bytes) -> str:
+        """What stands for a Patient ID beside which this issuer stands; raw values. Raises TransformError."""
+        found = patient_of({PATIENT_ID: patient_id, ISSUER: issuer, CHARSET: charset})
+        if found.patient_id == self._own.patient_id and found.issuer in (b"", self._own.issuer, self._issuer):
+            return self._text
+        found = issued(found, self._issuer)
+        others = self._given.others if self._given else None
+        if others is None:
+            return keyed(found, self._context)
+        if found not in others:
+            self.asked.add(found)
+            return self._text  # which does not leave: the engine raises OtherPatients
+        return others[found]
+
+    def own(self, value: bytes, charset: bytes) -> str:
+        """The pseudonym where a text is the object's own Patient ID, else ""; it need not be an identifier at all."""
+        try:
+            same = patient_of({PATIENT_ID: value, CHARSET: charset}).patient_id == self._own.patient_id
+        except TransformError:
+            return ""
+        return self._text if same else ""
 
 
 def problem(pseudonym: str) -> str:

@@ -342,12 +342,13 @@ class Walk(Actions):
         data, at = self.data, start - self.base
         before, loosened = self.edit.mark(), len(self.loosened)
         others, self.references = self.references, set()
+        self.personal = False
         after = self.element(level, tag, vr, start, header, length, depth)
         references = frozenset(self.references)
         self.references |= others
         element = data[at : at + after - start]
         whole = len(element) == after - start <= LONGEST
-        if whole and len(self.loosened) == loosened and _CONTENT not in element:
+        if whole and not self.personal and len(self.loosened) == loosened and _CONTENT not in element:
             learn(self._known(), element, start, self.edit, before, references)
         return after
 
