@@ -20,7 +20,7 @@ from gateway.config.schema import Destination
 from gateway.config.secrets import resolve
 from gateway.deliver.contract import Answer, Need
 from gateway.deliver.hashed import Hashed
-from gateway.errors import DestinationDown
+from gateway.errors import DestinationDown, GatewayError
 from gateway.model import Result
 from gateway.pipeline import Outgoing
 from gateway.web.client import Client, Url
@@ -92,7 +92,7 @@ class HttpSession:
             kind = f"multipart/form-data; boundary={boundary}"
         headers = {"Content-Type": kind, "Accept": "*/*"}
         if self._to.authorization is not None:
-            headers["Authorization"] = resolve(self._to.authorization).decode("latin-1").strip()
+            headers["Authorization"] = _credential(self._to.authorization)
         answer = self.connect().request(
             "POST", self._url.path, headers, _body(opening, sent, closing), len(opening) + sent.size + len(closing)
         )
@@ -110,6 +110,14 @@ class HttpSession:
     def close(self, *, orderly: bool = True) -> None:
         if self._client is not None:
             self._client.close()
+
+
+def _credential(ref: str) -> str:
+    """What Authorization says. Raises DestinationDown where it cannot be read: that is no fault of the object."""
+    try:
+        return resolve(ref).decode("latin-1").strip()
+    except GatewayError as error:
+        raise DestinationDown(error.reason, error.detail) from None
 
 
 def _body(opening: bytes, sent: Hashed, closing: bytes) -> Iterator[bytes]:

@@ -53,7 +53,10 @@ from transforms.errors import TransformError
 log = logging.getLogger("inbox")
 
 _CHUNK: Final = 1 << 20
-_WAITS: Final = frozenset({"media-disk-full", "media-keys", "key-unusable", "certificate-unreadable"})  # ours to mend
+_WAITS: Final = frozenset(  # ours to mend
+    {"media-disk-full", "media-keys", "key-unusable", "certificate-unreadable", "trust-unreadable", "cms-password"}
+    | {"secret-missing", "secret-readable-by-others", "secret-too-short", "secret-too-long", "secret-too-simple"}
+)
 
 
 class MediaInbox:

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 
 from gateway.config.schema import OAuth, Tls
 from gateway.config.secrets import resolve
-from gateway.errors import DestinationDown
+from gateway.errors import DestinationDown, GatewayError
 from gateway.security.tls import client_context
 from gateway.web.client import Client, Url
 
@@ -69,8 +69,12 @@ class Grant:
             form["scope"] = " ".join(block.scope)
         if block.audience:
             form["audience"] = block.audience
+        try:
+            secret = resolve(block.client_secret)
+        except GatewayError as error:  # ours to mend, and no fault of the object
+            raise DestinationDown(error.reason, error.detail) from None
         # RFC 6749 2.3.1: each half is form-encoded before they are joined
-        pair = f"{quote(block.client_id, safe='')}:{quote(resolve(block.client_secret), safe='')}"
+        pair = f"{quote(block.client_id, safe='')}:{quote(secret, safe='')}"
         body = urlencode(form).encode()
         headers = {
             "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",

@@ -23,7 +23,7 @@ from gateway.config.schema import (
 from gateway.deliver.contract import Carrier, Need
 from gateway.deliver.dimse import DimseCarrier
 from gateway.deliver.folder import FolderCarrier
-from gateway.deliver.http import HttpCarrier
+from gateway.deliver.http import HttpCarrier, HttpSession
 from gateway.deliver.mllp import MllpCarrier
 from gateway.deliver.stow import StowCarrier
 from gateway.deliver.table import CARRIERS
@@ -273,3 +273,13 @@ def test_half_a_file_stays_in_no_folder(tmp_path: Path) -> None:
     killed.write_bytes(b"half")
     session.send(whole)
     assert list(out.iterdir()) == [file]
+
+
+def test_a_credential_that_is_gone_keeps_the_destination_and_no_object_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_SUCH_SECRET", raising=False)
+    block = HttpDestination(url="http://127.0.0.1:9/aims", authorization="env:NO_SUCH_SECRET")
+    session = HttpSession(block, None)
+    with pytest.raises(DestinationDown, match="secret-missing"):
+        session.send(dataclass_replace(outgoing(), kind=Kind.AIM))

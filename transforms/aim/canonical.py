@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from profiles.aim.codes import SCT_OF_SRT
@@ -98,7 +98,7 @@ def _spelt(held: Any, kind: object) -> object:
 def _number(text: str) -> object:
     try:
         return Decimal(text).normalize()
-    except InvalidOperation:
+    except (InvalidOperation, Overflow):
         return text
 
 

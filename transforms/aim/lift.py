@@ -18,6 +18,7 @@ from transforms.aim.model.annotation import ImageAnnotation, ImageAnnotationColl
 from transforms.aim.model.context import Equipment, Person, User
 from transforms.aim.model.datatypes import Attribute, Code, St, Stamp, Uid
 from transforms.aim.model.observation import InferenceEntity
+from transforms.aim.numbers import bounded
 from transforms.aim.uids import derived
 from transforms.errors import TransformError
 
@@ -56,10 +57,10 @@ class _Element:
     def number(self, name: str) -> str:
         text = self.text(name)
         try:
-            finite = Decimal(text).is_finite()
+            right = bounded(Decimal(text))
         except InvalidOperation:
-            finite = False
-        if not finite:
+            right = False
+        if not right:
             raise self.error("aim-bad-value")
         return text
 

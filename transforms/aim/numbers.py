@@ -19,6 +19,7 @@ from transforms.errors import TransformError
 
 _DS: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LONGEST_DS: Final = 16
+LARGEST: Final = 300  # power of ten
 # PS3.21 A.8: what Java and XML Schema write for what is no number
 QUALIFIERS: Final[dict[str, Triplet]] = {
     "NaN": NOT_A_NUMBER,
@@ -78,9 +79,22 @@ def decimal_string(text: str) -> tuple[str, float | None] | None:
     return rounded, float(number)
 
 
+def bounded(number: Decimal) -> bool:
+    """Whether a decimal is a number that a 64-bit float could be: written out, others are a million digits long."""
+    return number.is_finite() and abs(number.adjusted()) <= LARGEST
+
+
 def number_text(decimal: str, floating: float | None) -> str:
-    """The text of a number that was sent as a DS and perhaps as a float: of the two, the one with more digits."""
+    """The text of a number that was sent as a DS and perhaps as a float: of the two, the one with more digits.
+
+    Raises TransformError('aim-does-not-fit') for what no reader of ours would take back.
+    """
     if floating is None:
+        try:
+            if decimal and not bounded(Decimal(decimal)):
+                raise TransformError("aim-does-not-fit", "a number that no 64-bit float holds")
+        except InvalidOperation:
+            pass  # what is no number has a qualifier
         return decimal
     exact = repr(floating)
     try:

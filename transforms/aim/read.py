@@ -25,6 +25,7 @@ from transforms.aim.model.annotation import (
 )
 from transforms.aim.model.datatypes import Attribute, Code, Real, St, Stamp, Uid
 from transforms.aim.model.entities import AnnotationStatement
+from transforms.aim.numbers import bounded
 from transforms.errors import TransformError
 
 MAX_BYTES: Final = 32 << 20
@@ -179,7 +180,7 @@ def _number(element: etree._Element, kind: object, text: str) -> Any:
         number = Decimal(text)
     except InvalidOperation:
         raise _error("aim-bad-value", element) from None
-    if not number.is_finite() or "_" in text or not text.isascii() or abs(number.adjusted()) > 300:
+    if not bounded(number) or "_" in text or not text.isascii():
         raise _error("aim-bad-value", element)
     if kind is Real:
         return Real(text)

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree  # type: ignore[import-untyped]
 
 from tests.unit.aim.part21 import SAMPLE
-from transforms.aim.convert import aim_to_sr, load, sr_to_aim
+from transforms.aim.convert import aim_to_sr, collection_with_losses, load, sr_to_aim
+from transforms.aim.lift import _Element
 from transforms.aim.model.annotation import AnnotationOfAnnotation, AnnotationOfAnnotationCollection
 from transforms.aim.model.datatypes import Attribute, Code, Real, St, Stamp, Uid
 from transforms.aim.model.markup import (
@@ -27,7 +29,13 @@ from transforms.aim.read import MAX_MARKUPS, read
 from transforms.aim.to_sr import to_sr
 from transforms.aim.write import write
 from transforms.conversion import Given
+from transforms.dataset.syntax import EXPLICIT_LE
 from transforms.errors import TransformError
+from transforms.source import BytesSource
+from transforms.sr.model import Item
+from transforms.sr.read import read as sr_read
+from transforms.sr.values import Num
+from transforms.sr.write import write as sr_write
 from transforms.sr.write import write_file
 
 XML = write(SAMPLE).decode()
@@ -196,3 +204,25 @@ def test_damaged_documents_are_read_or_refused(at: int, put: bytes, cut: int) ->
 def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(TransformError):
         load(data)
+
+
+@pytest.mark.parametrize("decimal", ["1E99999999", "-1e999999999999", "1E-99999999", "1E301"])
+def test_a_number_that_no_float_holds_is_refused_and_not_written_out(decimal: str) -> None:
+    document = sr_read(BytesSource(sr_write(to_sr(SAMPLE, Options(), lambda _: None))), EXPLICIT_LE)
+
+    def other(item: Item) -> Item:
+        value = replace(item.value, decimal=decimal, floating=None) if isinstance(item.value, Num) else item.value
+        return replace(item, value=value, children=tuple(map(other, item.children)))
+
+    changed = replace(document, root=other(document.root))
+    with pytest.raises(TransformError, match="aim-does-not-fit"):
+        collection_with_losses(changed, Options(), lambda _: None)
+
+
+def test_the_numbers_of_version_3_are_bounded_like_those_of_4() -> None:
+    element = etree.fromstring(b'<a x="1E999999" y="2.5E2" z="x"/>')
+    source = _Element(element)
+    assert source.number("y") == "2.5E2"
+    for name in ("x", "z"):
+        with pytest.raises(TransformError, match="aim-bad-value"):
+            source.number(name)

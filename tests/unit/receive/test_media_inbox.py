@@ -240,3 +240,12 @@ def test_a_medium_of_a_clock_that_is_ahead_and_one_without_end_hold_up_nothing(
     stage.settle()
     assert len(stage.stored()) == 4
     assert stage.ends("failed") == ["d", "d.reason"] and stage.reason().strip() == "media-format"
+
+
+def test_a_password_that_is_gone_is_ours_to_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_SECRET", raising=False)
+    stage = Stage(tmp_path, ", password: env:NO_SUCH_SECRET")
+    place = stage.put("stick", PLAIN["stick"])
+    with pytest.raises(GatewayError, match="secret-missing"):
+        stage.settle()
+    assert place.exists() and stage.ends("failed") == []

@@ -117,3 +117,11 @@ def test_what_is_no_grant_is_a_destination_that_is_down(server: TokenServer, gra
     with pytest.raises(DestinationDown) as caught:
         grant[0].token()
     assert SECRET not in str(caught.value) and "two words" not in str(caught.value)
+
+
+def test_a_secret_that_is_gone_keeps_the_destination_and_no_object_waiting(
+    grant: tuple[Grant, list[float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STOW_SECRET")
+    with pytest.raises(DestinationDown, match="secret-missing"):
+        grant[0].token()
