@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from gateway.steps.contract import Around, Passing
-from transforms.dataset import convert, syntax
 from transforms.dataset.attributes import UTF8, Attributes
+from transforms.dataset.syntax import EXPLICIT_LE
 from transforms.source import ByteSource, BytesSource
 
 _TEXT_VALUE = 0x0040A160
@@ -23,13 +23,13 @@ def document(passing: Passing, around: Around, text: str) -> None:
         data_set(passing, around, BytesSource(out.encoded()))
 
 
-def data_set(passing: Passing, around: Around, output: ByteSource, name: str = "") -> None:
-    """A data set in Explicit VR little endian that would leave. Raises HoldObject(egress-*), WaitObject."""
+def data_set(
+    passing: Passing, around: Around, output: ByteSource, name: str = "", syntax_uid: str = EXPLICIT_LE
+) -> None:
+    """A data set in Explicit VR little endian, compressed or not, that would leave. Raises HoldObject, WaitObject."""
     found = passing.egress
-    if found is None:
-        return
-    if found.syntax == syntax.IMPLICIT_LE:
-        output = convert.to_implicit_le(output, syntax.EXPLICIT_LE)
-    around.egress.check(
-        found.study, found.original, output, found.syntax, found.kept, name=name, pseudonym=found.pseudonym
-    )
+    if found is not None:
+        around.egress.check(
+            found.study, found.original, output, syntax_uid, found.kept,
+            original_syntax=found.syntax, name=name, pseudonym=found.pseudonym,
+        )  # fmt: skip

@@ -48,7 +48,7 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
         )
     except GatewayError as error:
         raise HoldObject(error.reason, error.detail) from error
-    checking.data_set(passing, around, source, passing.identity.sop_instance)
+    checking.data_set(passing, around, source, passing.identity.sop_instance, uid)
     said = f"signed by the {how.profile} profile" if around.trace else None
     return replace(passing, source=source, syntax=uid, done=(*passing.done, f"signed:{how.profile}"), told=said)
 

@@ -16,10 +16,13 @@ from gateway.model import Decision, Identity, Instance, Origin, Stored, Verdict
 from gateway.security.signatures.judging import State
 from gateway.steps.contract import Around, Checked, Passing
 from gateway.steps.table import run, told
+from tests.system.senders import ct, encoded
 from tests.unit.security.pki import Issued, Pki
 from tests.unit.signatures.objects import IMAGE, NOW, judged, signed, whole
 from transforms.dataset import convert
 from transforms.dataset.syntax import EXPLICIT_LE, IMPLICIT_LE
+from transforms.deidentify.engine import Context, deidentify
+from transforms.deidentify.profile import compile_profile
 from transforms.egress.classes import Kept
 from transforms.signatures.writing import element
 from transforms.source import BytesSource
@@ -132,3 +135,23 @@ def test_steps_are_told_in_words(pki: Pki, signer: Issued) -> None:
     assert told(signing(signer)) == "signed (base) by signer.pem"
     assert told(verifying(pki.ca.pair.certificate)) == "signed and valid by ca.pem"
     assert told(Step(drop_signatures="invalid")) == "without signatures that are no longer right"
+
+
+@pytest.mark.parametrize("received", [EXPLICIT_LE, IMPLICIT_LE])
+@pytest.mark.parametrize("to", ["", "rle", "explicit-le", "implicit-le"])
+def test_what_was_transcoded_is_signed_and_checked_in_the_form_it_has_now(
+    pki: Pki, signer: Issued, received: str, to: str
+) -> None:
+    data = encoded(ct(1))
+    if received == IMPLICIT_LE:
+        data = whole(convert.to_implicit_le(BytesSource(data), EXPLICIT_LE))
+    original = BytesSource(data)
+    done = deidentify(original, received, compile_profile("basic", ()), Context(b"k" * 32, "trial"))
+    identity = Identity(done.sop_class, done.sop_instance, done.study, done.series, done.patient_id)
+    checked = Checked("1.2.9", original, received, Kept(), done.patient_id)
+    made = Passing(done.plan, received, identity, egress=checked)
+    if to:
+        made = run(made, Step(transcode=to), around())  # type: ignore[arg-type]
+    assert run(made, signing(signer), around()).done[-1] == "signed:base"
+    with pytest.raises(HoldObject, match="egress-hit"):  # the same, of an object that kept a name
+        run(replace(made, source=original, syntax=received), signing(signer), around())
