@@ -1,6 +1,6 @@
-"""Writes the tables of conformance.md and dicomweb.md from what the product negotiates. A test holds both together.
+"""Writes the tables of conformance.md, dicomweb.md and media.md from what the product does. A test holds them together.
 
-    .venv/bin/python docs/conformance.py          rewrites both
+    .venv/bin/python docs/conformance.py          rewrites them
 
 Only what stands between `<!-- table: NAME -->` and `<!-- end -->` is written here; the rest is prose for people.
 """
@@ -35,7 +35,7 @@ from profiles.tls.bcp195 import PROFILES
 from transforms.dataset.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 DOCUMENT = Path(__file__).resolve().with_suffix(".md")
-DOCUMENTS = (DOCUMENT, DOCUMENT.with_name("dicomweb.md"))
+DOCUMENTS = (DOCUMENT, DOCUMENT.with_name("dicomweb.md"), DOCUMENT.with_name("media.md"))
 BLOCK = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

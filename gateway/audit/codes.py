@@ -52,4 +52,5 @@ LEDGER = Code("LEDGER", OWN, "Ledger")
 RULES_HASH = Code("RULES", OWN, "SHA-256 of the rules")
 
 # CID 405 Media Type Code
+EMAIL = Code("110031", "DCM", "Email")
 URI = Code("110037", "DCM", "URI")

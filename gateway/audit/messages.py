@@ -154,7 +154,7 @@ def _exported(event: events.Exported, source: AuditSource) -> _Message:
                 user_id=medium.address or medium.ae,
                 address=medium.address,
                 role=codes.DESTINATION_MEDIA,
-                media=codes.URI,
+                media=codes.EMAIL if medium.address.startswith("mailto:") else codes.URI,
             ),
         ),
         objects=_study_and_patient(event.study),
@@ -319,7 +319,9 @@ def _participant(root: etree._Element, told: _Participant) -> None:
 
 
 def _access_point(address: str) -> str:
-    """2 IP address, 5 URI, 1 machine name (A.5.2.1)."""
+    """2 IP address, 4 e-mail address, 5 URI, 1 machine name (A.5.2.1)."""
+    if address.startswith("mailto:"):
+        return "4"
     try:
         ip_address(address)
     except ValueError:

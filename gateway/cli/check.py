@@ -14,6 +14,7 @@ import typer
 from gateway.cli.check_web import problems as web_problems
 from gateway.config.document import Positions
 from gateway.config.load import examine, rules_hash
+from gateway.config.mail import MailDestination
 from gateway.config.problems import Loc, Problem, ordered
 from gateway.config.schema import Config, Deidentify, KeyPair, MediaDestination, MediaListener, Route, Step, Tls
 from gateway.config.secrets import resolve
@@ -91,6 +92,8 @@ def outside(config: Config) -> list[Problem]:
             found += _tls(config, destination.tls, ("destinations", name, "tls"), server=False)
         if destination.media:
             found += _media(destination.media, ("destinations", name, "media"), places)
+        if destination.mail:
+            found += _mail(destination.mail, ("destinations", name, "mail"), places)
     found += web_problems(config)
     if config.identity:
         found += [places.warn(("identity", "key"), text) for text in tls.warnings(config.identity)]
@@ -147,6 +150,24 @@ def _media(block: MediaDestination | MediaListener, loc: Loc, places: Positions)
     except GatewayError as error:
         return [places.at_value(loc, str(error))]
     return []
+
+
+def _mail(block: MailDestination, loc: Loc, places: Positions) -> list[Problem]:
+    """Who can read it, who signs it, and how we log in."""
+    from gateway.deliver.mail import ordered  # what reads and writes CMS
+
+    found = []
+    try:
+        ordered(block)
+    except GatewayError as error:
+        found.append(places.at_value(loc, str(error)))
+    if block.login is not None:
+        try:
+            resolve(block.login.password, least=1)
+        except GatewayError as error:
+            found.append(places.at_value((*loc, "login", "password"), str(error)))
+    found += [places.warn((*loc, "sign", "key"), text) for text in tls.warnings(block.sign)]
+    return found
 
 
 def _recipients(block: Deidentify, loc: Loc, places: Positions) -> list[Problem]:

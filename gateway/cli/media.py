@@ -16,10 +16,12 @@ from typing import Annotated, Literal
 import typer
 
 from gateway.cli.common import columns, fail
+from gateway.config.mail import DEFAULT_PROFILE, address
 from gateway.config.units import size as read_size
 from gateway.dimse.uids import name_of
 from gateway.errors import GatewayError
 from gateway.media.listing import contents
+from gateway.media.mailing import Post, posted
 from gateway.media.making import Made, Order, make
 from gateway.media.members import found
 from gateway.media.opening import Report, open_medium
@@ -28,7 +30,9 @@ from profiles.media import ApplicationProfile, load, names
 from profiles.media.application import Format
 from transforms.errors import TransformError
 
-app = typer.Typer(no_args_is_help=True, help="Interchange media: discs, sticks, ZIPs; plain or encrypted and signed.")
+app = typer.Typer(
+    no_args_is_help=True, help="Interchange media: discs, sticks, ZIPs, e-mails; plain or encrypted and signed."
+)
 
 Medium = Annotated[Path, typer.Argument(metavar="MEDIA", help="A folder, an ISO image, a ZIP archive, or a drive.")]
 Certificate = Annotated[
@@ -113,6 +117,28 @@ def verify(
     with _told(), _progress() as progress:
         report = open_medium(medium, opener(cert, key, password_file, ca), None, progress=progress)
     _tell_report(report, key is not None or password_file is not None)
+
+
+@app.command()
+def mail(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="DICOM files, and folders of them.")],
+    sender: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="Who it is from.")],
+    to: Annotated[list[str], typer.Option(metavar="ADDRESS", help="Who gets it; may be repeated.")],
+    recipient: Annotated[list[Path], typer.Option(metavar="CERT", help="Who can read it; may be repeated.")],
+    signer: Annotated[Path, typer.Option(metavar="CERT", help="Who signs it.")],
+    signer_key: Annotated[Path, typer.Option(metavar="KEY", help="The signer's private key.")],
+    out: Annotated[Path, typer.Option(help="A folder for MESSAGE1.EML ...; it must not exist.")],
+    profile: Annotated[str, typer.Option(metavar="NAME", help="One of the -ZIP-MAIL profiles.")] = DEFAULT_PROFILE,
+    size: Annotated[str, typer.Option(help="Of one message at most; more becomes several.")] = "20MiB",
+) -> None:
+    """Write a File-set as e-mails, signed and encrypted (PS3.15 B.8), ready for a server that sends them."""
+    with _told():
+        keys = protection(recipient, None, signer, signer_key)
+        assert keys is not None
+        post = Post.of(profile, keys, read_size(size))
+        with _progress() as progress:
+            made = posted(found(inputs), post, address(sender), tuple(map(address, to)), out, progress)
+    print(f"{out}: {made.objects} objects in {made.volumes} messages, {made.bytes} bytes, {profile}")
 
 
 @app.command("list")

@@ -15,14 +15,14 @@ from typing import Any
 
 from cryptography import x509
 
-from gateway.config import commitment, kinds, media
+from gateway.config import commitment, kinds, mail, media
 from gateway.config.document import Positions
 from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
 
 DESTINATION_KINDS = tuple(kinds.DESTINATIONS)
 LISTENER_KINDS = ("dimse", "stow", "folder", "media")
-SECURED = ("dimse", "stow", "mllp", "http")  # kinds that speak over a network
+SECURED = ("dimse", "stow", "mllp", "http", "mail")  # kinds that speak over a network
 
 
 def problems(data: Any, places: Positions) -> list[Problem]:
@@ -208,6 +208,8 @@ def _destination(block: Any, loc: Loc, data: Any, places: Positions) -> list[Pro
     found += commitment.of_destination(block, loc, data, places)
     if "client_cert" in mapping(block, "tls"):
         found.append(places.at_key((*loc, "tls", "client_cert"), "`client_cert` belongs to listeners"))
+    if kinds[0] == "mail":
+        found += mail.problems(mapping(block, "mail"), block, (*loc, "mail"), places)
     url = text(mapping(block, kinds[0]), "url")
     if url is not None and url.startswith("http:") == given(block, "tls"):
         wanted = "https, because `tls` is given" if given(block, "tls") else "http, because it is `unsafe_plaintext`"

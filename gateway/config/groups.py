@@ -35,7 +35,8 @@ def problems(route: dict[str, Any], loc: Loc, data: Any, places: Positions) -> l
 
 def takes_groups(destination: Any) -> bool:
     """As schema.Destination.whole, of plain data."""
-    return given(destination, "media") or text(mapping(destination, "folder"), "layout") == "group"
+    whole = given(destination, "media") or given(destination, "mail")
+    return whole or text(mapping(destination, "folder"), "layout") == "group"
 
 
 def _seconds(group: dict[str, Any], key: str, default: float) -> float:

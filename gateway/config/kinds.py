@@ -46,6 +46,7 @@ DESTINATIONS: Final[dict[str, frozenset[Kind]]] = {
     "folder": frozenset(Kind),
     "stow": frozenset({Kind.DICOM}),
     "media": frozenset({Kind.DICOM}),
+    "mail": frozenset({Kind.DICOM}),
     "mllp": frozenset({Kind.HL7V2}),
     "http": frozenset({Kind.AIM, Kind.CDA}),
 }

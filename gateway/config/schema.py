@@ -17,7 +17,9 @@ from pydantic import Field, PrivateAttr
 
 from gateway.config.annotations import Aim, Annotations, HttpDestination
 from gateway.config.block import Block as Block
+from gateway.config.block import KeyPair as KeyPair
 from gateway.config.document import Positions
+from gateway.config.mail import MailDestination
 from gateway.config.signatures import EncryptedAttributes, Signing, Verification
 from gateway.config.units import (
     AETitle,
@@ -46,13 +48,6 @@ class State(Block):
     ledger: str = "sqlite"  # or a postgresql:// URL
     keep: Duration | None = Field(None, ge=3600)  # rows of what is done are forgotten after it; None: never
     reserve: Size = 64 << 20  # bytes kept free for the ledger and the audit trail; below it: 0xA700
-
-
-class KeyPair(Block):
-    """The gateway's own certificate (PEM, with its chain) and private key (PEM)."""
-
-    certificate: FileRef
-    key: FileRef
 
 
 class Tls(Block):
@@ -340,6 +335,7 @@ class Destination(Block):
     http: HttpDestination | None = None
     folder: FolderDestination | None = None
     media: MediaDestination | None = None
+    mail: MailDestination | None = None
     tls: Tls | None = None
     unsafe_plaintext: str | None = None
     retry: Retry = Retry()
@@ -347,7 +343,11 @@ class Destination(Block):
     @property
     def whole(self) -> bool:
         """It takes closed groups as a whole (docs/groups.md), not one instance after another."""
-        return self.media is not None or (self.folder is not None and self.folder.layout == "group")
+        return (
+            self.media is not None
+            or self.mail is not None
+            or (self.folder is not None and self.folder.layout == "group")
+        )
 
 
 class Override(Block):

@@ -23,6 +23,7 @@ class Answer(NamedTuple):
     """What the destination said of one object, and what it was given."""
 
     result: Result  # DELIVERED, SENT (it is there, and delivered once it has committed to it), REFUSED or HELD
+    # ... and of a unit that went in part: DOWN, WAITS
     status: int | None = None
     reason: str = ""
     sha256: str = ""  # of the data set as sent; where it was DELIVERED, with `syntax`

@@ -20,7 +20,6 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 from uuid import uuid4
@@ -30,7 +29,7 @@ from gateway.config.schema import MediaDestination
 from gateway.config.secrets import resolve
 from gateway.deliver.contract import Answer, Need
 from gateway.deliver.folder import sync
-from gateway.deliver.hashed import Hashed
+from gateway.deliver.staging import Staged, judged, kept, staged
 from gateway.errors import DestinationDown, GatewayError, HoldObject
 from gateway.folders import made, opaque
 from gateway.media.errors import MediaError
@@ -38,16 +37,10 @@ from gateway.media.making import Order, make
 from gateway.media.members import FileMember
 from gateway.media.progress import Told
 from gateway.media.secure import protection
-from gateway.media.survey import Judged
-from gateway.media.volumes import Overhead, allotted
-from gateway.model import Result, Unit
+from gateway.model import Unit
 from gateway.pipeline import Outgoing
 from gateway.security.cms.passwords import Password
 from profiles.media import load
-from transforms.dataset import convert, part10
-from transforms.dataset import syntax as syntaxes
-from transforms.errors import TransformError
-from transforms.source import chunks
 
 _DOWN: Final = frozenset({"media-disk-full", "media-unreadable", "media-output", "media-not-reconciled"})
 
@@ -87,17 +80,6 @@ def ordered(to: MediaDestination) -> Order:
     return Order(profile, to.format or profile.medium.formats[0], to.label, to.capacity, to.index, keys)
 
 
-@dataclass(frozen=True, slots=True)
-class _Staged:
-    """One member as it will be on the medium."""
-
-    delivery: int
-    stored: str  # its name in the spool
-    path: Path
-    sha256: str  # of the data set
-    syntax: str
-
-
 class MediaSession:
     """One unit, audited as one Export per study (PS3.15 A.5.3.4)."""
 
@@ -117,13 +99,8 @@ class MediaSession:
             shutil.rmtree(hidden, ignore_errors=True)
             staging.mkdir(mode=0o700)
             answers: dict[int, Answer] = {}
-            staged = []
-            for outgoing in members:
-                try:
-                    staged.append(self._staged(staging, outgoing))
-                except TransformError as error:
-                    answers[outgoing.job.delivery] = Answer(Result.HELD, None, error.reason)
-            taken = self._judged(staged, answers)
+            found = staged(staging, self._secret, members, answers)
+            taken = [each for each, _ in judged(found, self._order, answers)]
             if taken:
                 self._made(unit, taken, hidden, told)
         except MediaError as error:
@@ -137,41 +114,13 @@ class MediaSession:
             shutil.rmtree(staging, ignore_errors=True)
             shutil.rmtree(hidden, ignore_errors=True)
         for each in taken:
-            answers[each.delivery] = Answer(Result.DELIVERED, None, "", each.sha256, each.syntax)
+            answers[each.delivery] = each.delivered
         return answers
 
     def close(self, *, orderly: bool = True) -> None:
         return
 
-    def _staged(self, staging: Path, outgoing: Outgoing) -> _Staged:
-        """Write one member as it will be on the medium. Raises TransformError where it has no such form, OSError."""
-        source, uid = outgoing.source, outgoing.syntax
-        if syntaxes.lookup(uid).uncompressed:
-            source, uid = convert.to_explicit_le(source, uid), syntaxes.EXPLICIT_LE
-        stored = outgoing.job.instance.stored.name
-        path = staging / opaque(self._secret, "instance", stored)
-        sent = Hashed(source)
-        with open(path, "xb", opener=_private) as out:
-            out.write(part10.meta(outgoing.identity.sop_class, outgoing.identity.sop_instance, uid))
-            for chunk in chunks(sent):
-                out.write(chunk)
-        return _Staged(outgoing.job.delivery, stored, path, sent.sha256(), uid)
-
-    def _judged(self, staged: list[_Staged], answers: dict[int, Answer]) -> list[_Staged]:
-        """The members that can be on this medium; the others get their answer."""
-        taken = []
-        judged = Judged(self._order.profile)
-        overhead = self._order.protection.overhead if self._order.protection else Overhead()
-        for number, each in enumerate(staged, 1):
-            try:
-                if surveyed := judged.add(FileMember(each.path, number)):
-                    allotted([surveyed], self._order.capacity, overhead, self._order.profile.medium)
-                taken.append(each)
-            except (MediaError, TransformError) as error:
-                answers[each.delivery] = Answer(Result.HELD, None, error.reason)
-        return taken
-
-    def _made(self, unit: Unit, taken: list[_Staged], hidden: Path, told: Told) -> None:
+    def _made(self, unit: Unit, taken: list[Staged], hidden: Path, told: Told) -> None:
         """The set under its name. Raises MediaError, OSError, DestinationDown."""
         digest = hashlib.sha256("\0".join(sorted(each.stored for each in taken)).encode()).hexdigest()
         name = opaque(self._secret, "unit", f"{unit.route}\0{unit.uid}")
@@ -184,7 +133,7 @@ class MediaSession:
             return
         members = [FileMember(each.path, number) for number, each in enumerate(taken, 1)]
         make(members, self._order, hidden, told)
-        _kept(receipt, _found(hidden))
+        kept(receipt, _found(hidden))
         hidden.rename(final)
         sync(self._folder)
 
@@ -197,19 +146,3 @@ def _found(folder: Path) -> dict[str, str]:
             with path.open("rb") as file:
                 found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
-
-
-def _kept(receipt: Path, found: dict[str, str]) -> None:
-    """Write a receipt, durable before the set has its name. Raises OSError."""
-    fresh = receipt.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with open(fresh, "x", opener=_private) as out:
-        json.dump(found, out)
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.rename(receipt)
-    sync(receipt.parent)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -12,6 +12,7 @@ from gateway.deliver.dimse import DimseCarrier
 from gateway.deliver.folder import FolderCarrier
 from gateway.deliver.group_folder import GroupFolderCarrier
 from gateway.deliver.http import HttpCarrier
+from gateway.deliver.mail import MailCarrier
 from gateway.deliver.media import MediaCarrier
 from gateway.deliver.mllp import MllpCarrier
 from gateway.deliver.stow import StowCarrier
@@ -64,11 +65,18 @@ def _media(destination: Destination, around: Surroundings) -> UnitCarrier:
     return MediaCarrier(destination.media, around.config.state.dir, around.secret)
 
 
+def _mail(destination: Destination, around: Surroundings) -> UnitCarrier:
+    assert destination.mail is not None
+    context = _context(destination, around)
+    return MailCarrier(destination.mail, context, around.config.state.dir, around.secret)
+
+
 CARRIERS: dict[str, Callable[[Destination, Surroundings], Carrier | UnitCarrier]] = {
     "dimse": _dimse,
     "folder": _folder,
     "stow": _stow,
     "media": _media,
+    "mail": _mail,
     "mllp": _mllp,
     "http": _http,
 }

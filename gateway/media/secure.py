@@ -29,7 +29,8 @@ from gateway.security.cms.keys import read_certificates, read_holder, read_signe
 from gateway.security.cms.passwords import Password
 from gateway.security.cms.reading import read
 from gateway.security.cms.writing import Recipient, write
-from gateway.security.signed import Signer
+from gateway.security.credentials import validity_faults
+from gateway.security.signed import Signer, usage_fault
 from gateway.security.signers import read_anchors
 from transforms.source import ByteSource
 
@@ -41,15 +42,15 @@ class CmsProtection:
     """Encrypts for these recipients, and signs where a signer is given; else the content has a digest (D.1.2)."""
 
     def __init__(self, to: Sequence[Recipient], signer: Signer | None) -> None:
-        self._to = tuple(to)
-        self._signer = signer
+        self.to = tuple(to)
+        self.signer = signer
         chain = signer.chain if signer else ()
         certificates = sum(len(each.public_bytes(serialization.Encoding.DER)) for each in chain)
-        self.overhead = Overhead(_ENVELOPE + _RECIPIENT * len(self._to) + certificates)
+        self.overhead = Overhead(_ENVELOPE + _RECIPIENT * len(self.to) + certificates)
 
     def protect(self, data: ByteSource, out: BinaryIO) -> None:
         """Raises NotWritten."""
-        write(data, out, self._to, signer=self._signer)
+        write(data, out, self.to, signer=self.signer)
 
 
 class CmsOpener:
@@ -91,6 +92,9 @@ def protection(
         by = read_signer(signer_key, signer)
         if not isinstance(by.key.public_key(), rsa.RSAPublicKey):
             raise MediaError("media-keys", f"{signer}: PS3.15 D.1 knows RSA signatures only")
+        for fault in (*validity_faults(by.chain[0], datetime.now(UTC)), usage_fault(by.chain[0])):
+            if fault:
+                raise MediaError("media-keys", f"{signer}: {fault}")
     if not to:
         if by is not None:
             raise MediaError("media-keys", "a signer without recipients: secure media are encrypted for somebody")

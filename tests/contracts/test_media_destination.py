@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace as changed
 
 from gateway.config.schema import Destination, KeyPair, MediaDestination
-from gateway.deliver import media
+from gateway.deliver import media, staging
 from gateway.deliver.media import MediaCarrier
 from gateway.errors import DestinationDown, HoldObject, WaitObject
 from gateway.media.errors import MediaError
@@ -100,14 +100,14 @@ def test_what_the_profile_does_not_take_is_held_alone(tmp_path: Path) -> None:
 
 
 def test_what_has_no_form_for_media_is_held_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    convert = media.convert.to_explicit_le
+    convert = staging.convert.to_explicit_le
 
     def second_fails(source: ByteSource, uid: str) -> ByteSource:
         if source.pread(0, source.size) == encoded(ct(2)):
             raise TransformError("cannot-convert")
         return convert(source, uid)
 
-    monkeypatch.setattr(media.convert, "to_explicit_le", second_fails)
+    monkeypatch.setattr(staging.convert, "to_explicit_le", second_fails)
     answers = carrier(tmp_path).open(NEEDS).send(UNIT, members(1, 2, 3))
     assert {n: (a.result, a.reason) for n, a in answers.items()} == {
         1: ("delivered", ""), 2: ("held", "cannot-convert"), 3: ("delivered", ""),

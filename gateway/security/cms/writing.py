@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import BinaryIO, Final, NamedTuple
 
@@ -109,6 +109,45 @@ def envelope(
     return _opening(how, iv, DATA, len(sealed), infos) + sealed + closing
 
 
+def enveloped(
+    parts: Iterable[bytes],
+    size: int,
+    out: BinaryIO,
+    to: Sequence[Recipient],
+    algorithms: Algorithms = Algorithms(),
+    now: datetime | None = None,
+) -> None:
+    """As `envelope`, of any length, as it comes: `size` bytes in all. CBC only (S/MIME). Raises NotWritten."""
+    how = CONTENT[algorithms.content]
+    assert how.block
+    key, iv = os.urandom(how.key), os.urandom(how.iv)
+    sealer = Sealer(how, key, iv)
+    infos = recipient_infos(to, key, algorithms, now or datetime.now(UTC))
+    out.write(_opening(how, iv, DATA, sealed_size(how, size), infos))
+    for part in parts:
+        size -= len(part)
+        out.write(sealer.update(part))
+    if size:
+        raise NotWritten("cms-changed", "the content changed while it was read")
+    out.write(sealer.finish())
+
+
+def detached(
+    digest: bytes, signer: Signer, algorithms: Algorithms = Algorithms(), now: datetime | None = None
+) -> bytes:
+    """SignedData in DER over a content that stands elsewhere, by its digest (RFC 5652 5.2). Raises NotWritten."""
+    making = _making(signer, algorithms, now or datetime.now(UTC))
+    body = ber.value(
+        ber.SEQUENCE,
+        ber.integer(1),
+        ber.value(ber.SET, digest_identifier(making.digest)),
+        ber.value(ber.SEQUENCE, ber.oid(DATA)),
+        making.certificates(),
+        ber.value(ber.SET, making.signer_info(digest)),
+    )
+    return ber.value(ber.SEQUENCE, ber.oid(SIGNED), ber.value(0xA0, body))
+
+
 def recipient_infos(
     to: Sequence[Recipient],
     key: bytes,
@@ -165,15 +204,9 @@ def _plain(source: ByteSource, inner: _Inner, digest: str) -> Iterator[bytes]:
 
 def _signed(source: ByteSource, signer: Signer, algorithms: Algorithms, now: datetime) -> _Inner:
     """SignedData (RFC 5652 section 5.1)."""
-    leaf = signer.chain[0]
-    if why := usage_fault(leaf):
-        raise NotWritten("cms-usage", why)
-    if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
-        raise NotWritten("cms-usage", "the signer's certificate is not valid now")
-    digest = DIGESTS[algorithms.digest]
-    making = Making(signer, digest, now, algorithms.pss)
+    making = _making(signer, algorithms, now)
     certificates = making.certificates()
-    before = ber.integer(1) + ber.value(ber.SET, digest_identifier(digest))
+    before = ber.integer(1) + ber.value(ber.SET, digest_identifier(making.digest))
     if making.rsa:
         length = making.length()
         after = len(certificates) + len(ber.header(ber.SET, length)) + length
@@ -191,6 +224,16 @@ def _signed(source: ByteSource, signer: Signer, algorithms: Algorithms, now: dat
             return made
 
     return _around(before, source.size, after, closing)
+
+
+def _making(signer: Signer, algorithms: Algorithms, now: datetime) -> Making:
+    """How it signs. Raises NotWritten where it may not, now."""
+    leaf = signer.chain[0]
+    if why := usage_fault(leaf):
+        raise NotWritten("cms-usage", why)
+    if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
+        raise NotWritten("cms-usage", "the signer's certificate is not valid now")
+    return Making(signer, DIGESTS[algorithms.digest], now, algorithms.pss)
 
 
 def _digested(size: int, algorithms: Algorithms) -> _Inner:
