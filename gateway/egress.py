@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -25,10 +25,13 @@ from gateway.store.identities import Identities
 from transforms.deidentify.profile import ActionTable
 from transforms.egress.check import Study
 from transforms.egress.classes import Kept, kept_by
+from transforms.egress.scanner import Scan
 from transforms.errors import TransformError
 from transforms.source import ByteSource, Copy, EditPlan, Literal
 
 log = logging.getLogger("egress")
+
+Unpack = Callable[[Sequence[bytes]], Iterable[tuple[str, str]]]
 
 STUDIES = 16
 _HEAD = 1 << 15  # bytes; as much as the check reads at a time
@@ -37,7 +40,7 @@ _HEAD = 1 << 15  # bytes; as much as the check reads at a time
 class _Known:
     """One study: its identifiers, and what of them is on disk."""
 
-    __slots__ = ("last", "lock", "stored", "study", "version")
+    __slots__ = ("harvested", "last", "lock", "stored", "study", "taught", "version")
 
     def __init__(self) -> None:
         self.lock = Lock()
@@ -45,6 +48,8 @@ class _Known:
         self.version = 0  # of the study when it was last stored
         self.stored: frozenset[tuple[str, str]] = frozenset()
         self.last = 0  # row on disk
+        self.harvested: dict[int, int] = {}  # objects by their number -> Study.begun when it was
+        self.taught: Sequence[bytes] = ()
 
 
 class _Ahead:
@@ -99,6 +104,31 @@ class Egress:
                 known.study.harvest(source, syntax_uid)
                 self._store_new(study, known)
 
+    def learn_scan(
+        self, study: str, source: ByteSource, syntax_uid: str, scan: Scan, number: int
+    ) -> frozenset[tuple[str, str]]:
+        """Identifiers of object `number` as scanned; what of them this process has not told of the study before.
+
+        Raises TransformError.
+        """
+        known = self._known(study)
+        with known.lock:
+            known.study.harvest(source, syntax_uid, scan)
+            known.harvested[number] = known.study.begun
+            if known.version == known.study.version:
+                return frozenset()
+            new = known.study.records - known.stored
+            known.stored, known.version = known.stored | new, known.study.version
+            return new
+
+    def teach(self, study: str, packed: Sequence[bytes], unpacked: Unpack) -> None:
+        """Identifiers that others told of a study. Raises TransformError(egress-too-many)."""
+        known = self._known(study)
+        with known.lock:
+            if known.taught is not packed:
+                known.study.learn(unpacked(packed))
+                known.taught = packed
+
     def check(
         self,
         study: str,
@@ -111,9 +141,11 @@ class Egress:
         head: bytes = b"",
         name: str = "",
         pseudonym: str = "",
+        number: int = -1,
     ) -> None:
         """Nothing of the study may be in `output`. Both are in one little-endian syntax, or the original in its own.
 
+        `number`: of an object that may have been harvested already (`learn_scan`).
         Raises HoldObject: egress-hit, egress-unreadable, egress-too-many; WaitObject where the store cannot be read.
         """
         known = self._known(study) if study else _Known()
@@ -125,7 +157,8 @@ class Egress:
                     if records:
                         known.study.learn(records)
                         known.stored = known.stored.union(records)
-                known.study.harvest(original, original_syntax or syntax_uid)
+                if known.harvested.get(number) != known.study.begun:
+                    known.study.harvest(original, original_syntax or syntax_uid)
                 if study:
                     self._store_new(study, known)
                 hits = known.study.check(output, syntax_uid, kept, head=head, name=name, pseudonym=pseudonym)

@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -25,18 +25,23 @@ from typing import Annotated, Any, Literal
 import typer
 
 from gateway.cli.common import fail
-from gateway.cli.deid_file import FileResult, Settings, compiled, patient_map, read_profile, run
+from gateway.cli.deid_file import FileResult, Settings, compiled, egress, patient_map, read_profile, run
+from gateway.cli.deid_look import Look, Studies, Told, look
 from gateway.cli.mapping import Mapping
 from gateway.config.secrets import resolve
 from gateway.errors import GatewayError
 from gateway.overrides import Tables
 from transforms.deidentify.context import Context
 from transforms.deidentify.options import PIXELS, VISUAL_FEATURES
+from transforms.deidentify.patient import issuer_of
 from transforms.errors import TransformError
 
 _ALONE = 16  # inputs that one process does sooner than others start
+_CHUNK = 32  # inputs that a process is given at a time
 _SHOWN = 50  # held inputs told on the terminal; the report has all
 
+Task = tuple[Path, bool]  # an input, and whether it was found in a folder
+Briefed = tuple[list[Task], list[Told], dict[str, tuple[bytes, ...]]]
 Documents = Literal["remove", "clean", "clean-or-hold", "hold"]
 
 _ready: tuple[Settings, Tables, Context] | None = None  # of this worker process
@@ -82,6 +87,9 @@ def deid(
         list[Path] | None,
         typer.Option(metavar="CERT", help="Who may go back (`reidentify`): originals stay in, encrypted; repeatable."),
     ] = None,
+    issuer: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose the Patient IDs are of objects that name no issuer.")
+    ] = "",
     processes: Annotated[int, typer.Option(min=0, help="Processes; 0: one for each processor.")] = 0,
 ) -> None:
     """De-identify files and folders: PS3.15 profiles, keyed UIDs and pseudonyms, names of outputs that say nothing.
@@ -101,6 +109,7 @@ def deid(
             manifest is not None,
             devices,
             tuple(recipient or ()),
+            _assigner(issuer),
         )
         _pixels(settings)
         write_manifest = _signing(manifest, sign)
@@ -130,6 +139,15 @@ def deid(
     _tell(results, report)
     if any(each.outcome == "held" for each in results):
         raise typer.Exit(3)
+
+
+def _assigner(issuer: str) -> str:
+    """`--issuer` as it is compared. Raises ValueError."""
+    if not issuer:
+        return ""
+    from gateway.config.units import assigner  # what few ask for
+
+    return assigner(issuer)
 
 
 def _pixels(settings: Settings) -> None:
@@ -227,18 +245,28 @@ def _run(tasks: list[tuple[Path, bool]], settings: Settings, processes: int) -> 
 
 
 def _results(tasks: list[tuple[Path, bool]], settings: Settings, processes: int) -> Iterator[FileResult]:
+    studies = Studies(issuer_of(settings.issuer))
     if processes < 2 or len(tasks) <= _ALONE:
         tables, context = _settled(settings)
-        for path, in_folder in tasks:
-            yield run(path, in_folder, settings, tables, context)
+        egress.cache_clear()  # numbers of another run's inputs mean nothing in this one
+        for number, (path, _) in enumerate(tasks):
+            studies.add(look(number, path, egress()))
+        for number, (path, in_folder) in enumerate(tasks):
+            told = studies.told(number)
+            records = studies.records(told.study)
+            yield run(path, in_folder, settings, tables, context, told, records)
         return
     done = 0
+    size = max(1, min(_CHUNK, len(tasks) // (processes * 4)))
     spawn = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(processes, spawn, _start, (settings,)) as pool:
-            for result in pool.map(_one, tasks, chunksize=max(1, min(32, len(tasks) // (processes * 4)))):
-                done += 1
-                yield result
+            for looks in pool.map(_look_at, _chunks(tasks, size)):
+                for each in looks:
+                    studies.add(each)
+            for results in pool.map(_done, _with(studies, _chunks(tasks, size))):
+                done += len(results)
+                yield from results
     except BrokenProcessPool:
         for _ in tasks[done:]:
             yield FileResult("held", "process-died", "a process died; this input may not have been looked at")
@@ -257,11 +285,31 @@ def _settled(settings: Settings) -> tuple[Tables, Context]:
     return found
 
 
-def _one(task: tuple[Path, bool]) -> FileResult:
+def _chunks(tasks: list[Task], size: int) -> Iterator[tuple[int, list[Task]]]:
+    """Neighbours, which often are of one study; with the number of the first."""
+    for at in range(0, len(tasks), size):
+        yield at, tasks[at : at + size]
+
+
+def _with(studies: Studies, chunks: Iterable[tuple[int, list[Task]]]) -> Iterator[Briefed]:
+    """Each chunk with what its inputs are to know."""
+    for first, tasks in chunks:
+        told = [studies.told(first + number) for number in range(len(tasks))]
+        yield tasks, told, {each.study: studies.records(each.study) for each in told}
+
+
+def _look_at(chunk: tuple[int, list[Task]]) -> list[Look]:
+    first, tasks = chunk
+    return [look(first + number, path, egress()) for number, (path, _) in enumerate(tasks)]
+
+
+def _done(chunk: Briefed) -> list[FileResult]:
     assert _ready is not None
-    path, in_folder = task
     settings, tables, context = _ready
-    return run(path, in_folder, settings, tables, context)
+    return [
+        run(path, in_folder, settings, tables, context, told, chunk[2][told.study])
+        for (path, in_folder), told in zip(chunk[0], chunk[1], strict=True)
+    ]
 
 
 def _write_report(

@@ -13,13 +13,14 @@ import errno
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.appearing import give_name, unnamed
+from gateway.cli.deid_look import NOTHING, Told, unpacked
 from gateway.cli.mapping import Pairs
 from gateway.documents import deidentified
 from gateway.egress import Egress, kept
@@ -33,7 +34,7 @@ from transforms.dataset import syntax as syntaxes
 from transforms.deidentify.engine import Context, Deidentified, Pseudonym
 from transforms.deidentify.options import PIXELS
 from transforms.deidentify.overrides import Override
-from transforms.deidentify.patient import OtherPatients, Patient, read_patient
+from transforms.deidentify.patient import OtherPatients, Patient, issued, issuer_of, keyed, read_patient
 from transforms.errors import TransformError
 from transforms.source import ByteSource, BytesSource, EditPlan, Literal
 
@@ -72,6 +73,7 @@ class Settings:
     manifest: bool = False
     devices: Path | None = None  # the site's catalogue of devices (option clean-pixel-data)
     recipients: tuple[Path, ...] = ()  # certificates of who may go back (PS3.15 E.1.1)
+    issuer: str = ""  # whose the Patient IDs are of objects that name nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,16 @@ def compiled(settings: Settings) -> tuple[Tables, Context]:
     return tables, Context(settings.key, settings.project)
 
 
-def run(path: Path, found_in_folder: bool, settings: Settings, tables: Tables, context: Context) -> FileResult:
-    """De-identify one file. Raises nothing that a single object can cause."""
+def run(
+    path: Path,
+    found_in_folder: bool,
+    settings: Settings,
+    tables: Tables,
+    context: Context,
+    told: Told = NOTHING,
+    records: Sequence[bytes] = (),
+) -> FileResult:
+    """De-identify one file. `told`, `records`: what its study says. Raises nothing that a single object can cause."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
@@ -129,7 +139,9 @@ def run(path: Path, found_in_folder: bool, settings: Settings, tables: Tables, c
         data = FileSource(os.dup(descriptor), found.offset, file.size - found.offset)
         with data:
             try:
-                return _made(data, (descriptor, found.offset), found.syntax, settings, tables, context)
+                if records:
+                    egress().teach(told.study, records, unpacked)
+                return _made(data, (descriptor, found.offset), found.syntax, settings, tables, context, told)
             except (TransformError, GatewayError) as error:
                 return FileResult("held", error.reason, error.detail)
             except ValueError:
@@ -139,7 +151,13 @@ def run(path: Path, found_in_folder: bool, settings: Settings, tables: Tables, c
 
 
 def _made(
-    data: ByteSource, place: Place | None, syntax: str, settings: Settings, tables: Tables, context: Context
+    data: ByteSource,
+    place: Place | None,
+    syntax: str,
+    settings: Settings,
+    tables: Tables,
+    context: Context,
+    told: Told,
 ) -> FileResult:
     framing.check(data, syntax)
     known = syntaxes.lookup(syntax)
@@ -161,7 +179,7 @@ def _made(
             data, syntax = convert.to_explicit_le(data, syntax), syntaxes.EXPLICIT_LE
         table = tables.of(data, syntax)
         heard = context.uids(table.generation).hear() if settings.mapping else {}
-        who = _patient(data, syntax, settings)
+        who = _patient(data, syntax, settings, context, told.issuers)
         ran: frozenset[str] = frozenset()
         pixels: tuple[str, ...] = ()
         if PIXELS in table.options:
@@ -180,7 +198,8 @@ def _made(
         name = f"{done.sop_instance}.dcm"
         head = part10.meta(done.sop_class, done.sop_instance, syntax)
         given = done.patient_id
-        _egress().check(done.study, data, done.plan, syntax, kept(table), head=head, name=name, pseudonym=given)
+        of, number, let_through = told.study or done.study, told.number, kept(table)
+        egress().check(of, data, done.plan, syntax, let_through, head=head, name=name, pseudonym=given, number=number)
         if not _write(settings.out, name, head, done.plan, place):
             return FileResult("held", "output-exists", "another object has this name already; nothing was overwritten")
     finally:
@@ -215,8 +234,8 @@ def _sealed(data: ByteSource, syntax: str, done: Deidentified, settings: Setting
 
 
 @lru_cache(maxsize=1)
-def _egress() -> Egress:
-    """The check of what leaves: what this process has seen of a study counts for each of its objects."""
+def egress() -> Egress:
+    """The check of what leaves, of this process."""
     return Egress()
 
 
@@ -230,13 +249,28 @@ def _read_map(path: Path, merge: bool) -> CsvMap:
     return load(path, merge=merge)
 
 
-def _patient(data: ByteSource, syntax: str, settings: Settings) -> Pseudonym | None:
-    """The mapped pseudonym; None where the key makes it. Raises HoldObject."""
+def _patient(
+    data: ByteSource, syntax: str, settings: Settings, context: Context, issuers: tuple[bytes, ...]
+) -> Pseudonym | None:
+    """The pseudonym; None where the key makes it of what the object says. Raises HoldObject, TransformError.
+
+    `issuers`: of its Patient ID in its study, where it does not name the only one.
+    """
     found = patient_map(settings)
-    if found is None:
+    if found is None and not issuers and not settings.issuer:
         return None
-    patient = read_patient(data, syntax)
-    return Pseudonym(found.find(patient)[1], patient, others={})
+    own = read_patient(data, syntax)
+    patient = issued(own, issuer_of(settings.issuer) or (issuers[0] if len(issuers) == 1 else b""))
+
+    def called(who: Patient) -> str:
+        return keyed(who, context) if found is None else found.find(who)[1]
+
+    if len(issuers) > 1:
+        every = {called(Patient(own.patient_id, issuer, own.text)) for issuer in issuers}
+        if len(every) > 1:
+            raise HoldObject("study-issuer-differs", "its study has this Patient ID under several issuers")
+        patient = issued(patient, issuers[0])
+    return Pseudonym(called(patient), own, patient.issuer, None if found is None else {})
 
 
 def _with_others(who: Pseudonym | None, others: frozenset[Patient], settings: Settings) -> Pseudonym | None:

@@ -18,7 +18,7 @@ from transforms.egress import scanner
 from transforms.egress.classes import CLASSES, PATIENT_ID, Kept
 from transforms.egress.harvest import Harvest, charset_of
 from transforms.egress.identifiers import Record
-from transforms.egress.scanner import Large, Leaf
+from transforms.egress.scanner import Large, Leaf, Scan
 from transforms.egress.search import NAMES_ONLY, Hit, Searcher
 from transforms.source import ByteSource
 
@@ -71,9 +71,17 @@ class Study:
         """What to keep of this study: class and text. It identifies the patient."""
         return frozenset(self._harvest.identifiers.records)
 
-    def harvest(self, source: ByteSource, syntax: str) -> None:
-        """Learn of an original: its data set in a little-endian syntax, inflated. Raises TransformError."""
-        self._harvest.take(source, syntax)
+    @property
+    def begun(self) -> int:
+        """Changes where what single objects had to themselves (UIDs) is forgotten."""
+        return self._harvest.begun
+
+    def harvest(self, source: ByteSource, syntax: str, scan: Scan | None = None) -> None:
+        """Learn of an original: its data set in a little-endian syntax, inflated. Raises TransformError.
+
+        `scan` is that of its bytes, where it was made already.
+        """
+        self._harvest.take(source, syntax, scan)
 
     def check(
         self,

@@ -29,16 +29,20 @@ _TOO_LONG: Final = 1 << 14  # bytes of one identifying value: a longer one is te
 class Harvest:
     """What was harvested of one study so far."""
 
-    __slots__ = ("_charset", "_seen", "identifiers")
+    __slots__ = ("_charset", "_seen", "begun", "identifiers")
 
     def __init__(self, identifiers: Identifiers | None = None) -> None:
         self.identifiers = identifiers or Identifiers()
         self._seen: set[bytes] = set()
         self._charset = b""
+        self.begun = 0  # how often it began anew with UIDs
 
-    def take(self, source: ByteSource, syntax: str) -> None:
-        """Learn of one object. Raises TransformError: egress-unreadable, egress-too-many."""
-        scan = scanner.scan(source, syntax)
+    def take(self, source: ByteSource, syntax: str, scan: Scan | None = None) -> None:
+        """Learn of one object; `scan` is that of its bytes.
+
+        Raises TransformError: egress-unreadable, egress-too-many.
+        """
+        scan = scan or scanner.scan(source, syntax)
         charset = charset_of(scan.chunks, syntax)
         if charset != self._charset:
             self._seen.clear()
@@ -46,6 +50,7 @@ class Harvest:
         seen = self._seen
         if len(self.identifiers.uids) > _UIDS_KEPT:
             self.identifiers.forget_uids()
+            self.begun += 1
             seen.clear()
         if len(seen) > _SEEN:
             seen.clear()
