@@ -17,10 +17,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from msgspec.structs import replace as changed
 
+from gateway.at_hand import FRESH, AtHand, Seek
 from gateway.config.kinds import Kind
 from gateway.config.schema import OnConflict
 from gateway.decide.facts import ObjectFacts
@@ -38,8 +40,6 @@ from transforms.dataset import convert, framing, syntax, values
 from transforms.errors import BadFraming, TransformError
 from transforms.references import referenced
 from transforms.source import ByteSource
-
-FRESH = 60.0  # seconds; what has lain longer is read whole and compared before it leaves (spool rot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +147,11 @@ def redecide(instance: Instance, spool: Spool, ruleset: Ruleset) -> Decision:
 
 
 @contextmanager
-def prepare(job: Job, spool: Spool, rulebook: Rulebook) -> Iterator[Outgoing]:
-    """Run the steps of the job's route over its object. Raises HoldObject, WaitObject; what it yields is complete."""
+def prepare(job: Job, spool: Spool, rulebook: Rulebook, seek: Seek | None = None) -> Iterator[Outgoing]:
+    """Run the steps of the job's route over its object. Raises HoldObject, WaitObject; what it yields is complete.
+
+    `seek` asks the writer for other objects that are in the spool.
+    """
     instance = job.instance
     decision = instance.decision
     ruleset = rulebook.get(decision.rules_hash)
@@ -159,7 +162,8 @@ def prepare(job: Job, spool: Spool, rulebook: Rulebook) -> Iterator[Outgoing]:
         raise HoldObject("key-changed", "a key of this route is not the one the object was received under")
     if time.time() - instance.received > FRESH:
         spool.verify(instance.stored)
-    around = Around(ruleset, ruleset.egress, spool.scratch, instance)
+    look = partial(AtHand, seek=seek, spool=spool) if seek is not None else None
+    around = Around(ruleset, ruleset.egress, spool.scratch, instance, look=look)
     with spool.open(instance.stored) as spooled:
         made = run_all(Passing(spooled, instance.syntax, instance.identity), route.steps, around)
         made = fitted(made, ruleset.config.destinations.get(job.destination), around)

@@ -118,7 +118,7 @@ def compile_ruleset(config: Config, digest: str, *, key: bytes | None = None) ->
             recipients=recipients,
         )
     routes = {route.id: route for route in config.routes}
-    reports = {name: settings.read(block.model_dump()) for name, block in config.reports.items()}
+    reports = {name: settings.read(block.model_dump(exclude={"images"})) for name, block in config.reports.items()}
     return Ruleset(
         digest,
         config,

@@ -15,8 +15,8 @@ from transforms.loss import LossReport
 from transforms.source import ByteSource
 
 
-def _none(_: str) -> None:
-    return None
+def nothing(_: str) -> None:
+    """What has no image at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Given:
 
     now: datetime  # with its offset from UTC
     options: Mapping[str, Any] = field(default_factory=dict)  # of the site; each conversion says which it takes
-    image: Callable[[str], ByteSource | None] = _none  # a DICOM file by its SOP Instance UID, where it is at hand
+    image: Callable[[str], ByteSource | None] = nothing  # a DICOM file by its SOP Instance UID, where it is at hand
     source: tuple[str, str] | None = None  # SOP Class and Instance UID of the SR at the beginning, where there was one
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from gateway.config.block import Block
-from gateway.config.units import Duration, SecretRef, WebUrl
+from gateway.config.units import Duration, Identifiers, SecretRef, WebUrl
 
 
 class HttpDestination(Block):
@@ -26,6 +26,7 @@ class Annotations(Block):
 
     fields: bool = True  # an SR also says what TID 1500 has no row for
     pixel_origin: Literal["corner", "center"] = "corner"  # what (0, 0) is in AIM, of the first pixel
+    images: Identifiers = ()  # listeners whose images in the spool say what a document leaves out
 
 
 class Aim(Annotations):

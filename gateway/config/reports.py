@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gateway.config.document import Positions
-from gateway.config.plain import items, mapping, text
-from gateway.config.problems import Loc, Problem
+from gateway.config.plain import given, items, mapping, text, words
+from gateway.config.problems import Loc, Problem, nearest
 from transforms.cda import settings
 from transforms.errors import TransformError
 
@@ -20,6 +20,20 @@ _WANTED: Final = (
 )
 
 
+def seen(block: Any, loc: Loc, data: Any, places: Positions) -> list[Problem]:
+    """`images` of a block or step: listeners that exist, and a warning where they are gone when asked for."""
+    known = [name for _, each in items(data, "listeners") if (name := text(each, "id"))]
+    found = [
+        places.at_value((*loc, *below), f"no listener {name!r}", nearest(name, known))
+        for below, name in words(block, "images")
+        if name not in known
+    ]
+    if words(block, "images") and not given(mapping(data, "state"), "keep_spooled"):
+        message = "what is delivered leaves the spool at once, and is not at hand then: `state: {keep_spooled: 6h}`"
+        found.append(places.warn((*loc, "images"), message))
+    return found
+
+
 def problems(data: Any, places: Positions) -> list[Problem]:
     """Every problem of the `reports` blocks that a route uses or that cannot be used."""
     used = {text(step, "cda") for _, route in items(data, "routes") for _, step in items(route, "steps")}
@@ -29,10 +43,11 @@ def problems(data: Any, places: Positions) -> list[Problem]:
         if not isinstance(block, dict):
             continue
         try:
-            settings.read(block)
+            settings.read({key: value for key, value in block.items() if key != "images"})
         except TransformError as error:
             found.append(places.at_key(loc, error.detail))
             continue
+        found += seen(block, loc, data, places)
         if name not in used:
             found.append(places.warn(loc, "no route uses it"))
         for path, what in _WANTED:

@@ -47,6 +47,7 @@ class State(Block):
     dir: FileRef
     ledger: str = "sqlite"  # or a postgresql:// URL
     keep: Duration | None = Field(None, ge=3600)  # rows of what is done are forgotten after it; None: never
+    keep_spooled: Duration = 0.0  # bytes of what is done stay so long, for reports that refer to them
     reserve: Size = 64 << 20  # bytes kept free for the ledger and the audit trail; below it: 0xA700
 
 
@@ -474,6 +475,7 @@ class Reports(Block):
     wado_style: Literal["rs", "uri"] = "rs"
     unverified: Literal["mark", "hold"] = "mark"
     partial: Literal["mark", "hold"] = "mark"
+    images: Identifiers = ()  # listeners whose images in the spool are drawn in; none: no pictures
 
 
 class Step(Block):

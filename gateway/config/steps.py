@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.config import deidentification, kinds
+from gateway.config import deidentification, kinds, reports
 from gateway.config.document import Positions
 from gateway.config.kinds import Kind
 from gateway.config.plain import given, items, mapping, text, words
@@ -57,7 +57,13 @@ def _deidentified(route: dict[str, Any], loc: Loc, data: Any, places: Positions)
 
 def _reported(route: dict[str, Any], loc: Loc, data: Any, places: Positions) -> list[Problem]:
     known = mapping(data, "reports")
-    return [
+    found = [
+        problem
+        for number, step in items(route, "steps")
+        for name in ("aim", "sr")
+        for problem in reports.seen(mapping(step, name), (*loc, "steps", number, name), data, places)
+    ]
+    return found + [
         places.at_value((*loc, "steps", number, "cda"), f"no reports block {name!r}", nearest(name, known))
         for number, step in items(route, "steps")
         if (name := text(step, "cda")) is not None and name not in known

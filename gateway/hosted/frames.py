@@ -32,6 +32,7 @@ from gateway.hosted.process import Bounds, started, stopped
 from transforms.errors import TransformError
 from transforms.pixels.boxes import Box
 from transforms.pixels.image import Image
+from transforms.pixels.rendering import Rendering
 
 BOUNDS = Bounds(timeout=120.0, memory=4 << 30, output=0)  # a frame; the models of the detector need address space
 _FRAMES_OF_ONE = 2000  # then the child is replaced: what it leaks ends
@@ -43,11 +44,12 @@ _IDLE_CPU = 3600.0  # seconds of the processor for all of a child's frames
 class Task(msgspec.Struct, frozen=True):
     """What is to be done to one frame, whose bytes follow."""
 
-    do: Literal["blank", "transcode", "find", "preview"]
+    do: Literal["blank", "transcode", "find", "preview", "draw"]
     image: Image
     syntax: str
     boxes: tuple[Box, ...] = ()
     to: str = ""
+    how: Rendering | None = None  # draw
 
 
 class Done(msgspec.Struct):
@@ -199,6 +201,10 @@ def _did(task: Task, data: bytes) -> tuple[Done, bytes]:
     if task.do == "transcode":
         made = working.transcoded(data, task.image, task.syntax, task.to)
         return Done(photometric=made.photometric, sha256=made.sha256), made.data
+    if task.do == "draw":
+        from transforms.pixels.drawing import drawn
+
+        return Done(), drawn(data, task.image, task.syntax, task.how)
     if task.do == "preview":
         return Done(), working.preview(data, task.image, task.syntax)
     from gateway.hosted import text

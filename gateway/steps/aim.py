@@ -12,10 +12,13 @@ from gateway.config.kinds import Kind
 from gateway.config.schema import Step
 from gateway.steps import checking
 from gateway.steps.contract import Around, Passing
+from gateway.steps.looking import looking
 from transforms.aim.convert import collection_with_losses
 from transforms.aim.options import Options
 from transforms.aim.write import write
 from transforms.cda.readable import readings
+from transforms.conversion import nothing
+from transforms.loss import LossReport
 from transforms.source import BytesSource
 from transforms.sr.read import read
 
@@ -30,7 +33,9 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
     """Raises HoldObject, WaitObject, TransformError."""
     assert step.aim is not None
     site = Options(step.aim.version, step.aim.fields, step.aim.pixel_origin)
-    collection, _ = collection_with_losses(read(passing.source, passing.syntax), site, lambda _: None)
+    with looking(passing, around, step.aim.images) as seen:
+        collection, losses = collection_with_losses(read(passing.source, passing.syntax), site, seen.images or nothing)
+    images = seen.tell(losses)
     data = write(collection)
     if passing.egress is not None:
         checking.document(passing, around, readings(data))
@@ -39,6 +44,6 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
         source=BytesSource(data),
         syntax="",
         kind=Kind.AIM,
-        done=(*passing.done, "aim"),
-        told=told(step) if around.trace else None,
+        done=(*passing.done, "aim", *images),
+        told=LossReport("sr", "aim", losses.lines).as_text() if around.trace else None,
     )

@@ -9,10 +9,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from gateway.at_hand import AtHand
 from gateway.config.kinds import Kind
 from gateway.config.schema import Step
 from gateway.egress import Egress
@@ -57,6 +58,7 @@ class Around:
     scratch: Callable[[Iterable[bytes]], ByteSource]  # what must lie somewhere while it is read
     instance: Instance | None = None  # None: an object that was not received (`explain`, cases)
     listener: str = ""  # through which such an object would come
+    look: Callable[[Instance, Sequence[str]], AtHand] | None = None  # images of the spool: steps/looking.py
     trial: bool = False  # nothing is remembered and nobody is asked
     trace: bool = False
 

@@ -9,9 +9,12 @@ from gateway.config.schema import Step
 from gateway.model import Identity
 from gateway.steps import checking
 from gateway.steps.contract import Around, Passing
+from gateway.steps.looking import looking
 from transforms.aim.convert import document_with_losses, load
 from transforms.aim.options import Options
+from transforms.conversion import nothing
 from transforms.dataset.syntax import EXPLICIT_LE
+from transforms.loss import LossReport
 from transforms.source import BytesSource, chunks
 from transforms.sr.write import write
 
@@ -25,7 +28,9 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
     """Raises HoldObject, WaitObject, TransformError."""
     assert step.sr is not None
     site = Options(fields=step.sr.fields, pixel_origin=step.sr.pixel_origin)
-    document, _ = document_with_losses(load(b"".join(chunks(passing.source))), site, lambda _: None)
+    with looking(passing, around, step.sr.images) as seen:
+        document, losses = document_with_losses(load(b"".join(chunks(passing.source))), site, seen.images or nothing)
+    images = seen.tell(losses)
     source = BytesSource(write(document))
     checking.data_set(passing, around, source, document.sop_instance)
     return replace(
@@ -41,6 +46,6 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
             document.series.modality,
         ),
         kind=Kind.DICOM,
-        done=(*passing.done, "sr"),
-        told=told(step) if around.trace else None,
+        done=(*passing.done, "sr", *images),
+        told=LossReport("aim", "sr", losses.lines).as_text() if around.trace else None,
     )

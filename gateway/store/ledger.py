@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from math import inf
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnDefault, Connection, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnDefault, Connection, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from gateway.model import DeliveryState, Instance, InstanceState, Job, Outcome
@@ -109,9 +110,13 @@ _NEXT_DUE = Prepared(select(func.min(deliveries.c.next_try)).where(_WAITING))
 _ASSOCIATION = Prepared(
     select(associations.c.kind, associations.c.value).where(associations.c.id == bindparam("number"))
 )
+_OPEN = instances.c.state.in_([InstanceState.ACTIVE.value, InstanceState.HELD.value])
+_LINGERS = and_(  # done, but not for long: its bytes stay for a while (`state.keep_spooled`)
+    instances.c.state == InstanceState.DONE.value,
+    exists().where(deliveries.c.instance == instances.c.id, deliveries.c.updated > bindparam("since")),
+)
 _NEEDED = select(instances.c.spool).where(
-    instances.c.spool.in_(bindparam("names", expanding=True)),
-    instances.c.state.in_([InstanceState.ACTIVE.value, InstanceState.HELD.value]),
+    instances.c.spool.in_(bindparam("names", expanding=True)), or_(_OPEN, _LINGERS)
 )
 _SETTING = Prepared(select(meta.c.value).where(meta.c.key == bindparam("name")))
 _POSTED = Prepared(select(outbox.c.seq, outbox.c.message).order_by(outbox.c.seq))
@@ -394,16 +399,14 @@ class Transaction:
         )
         return [tuple(row) for row in self._do(query)]
 
-    def spooled(self) -> set[str]:
-        """Names of the files that the ledger still needs."""
-        query = select(instances.c.spool).where(
-            instances.c.state.in_([InstanceState.ACTIVE.value, InstanceState.HELD.value])
-        )
-        return set(self._do(query).scalars())
+    def spooled(self, since: float = inf) -> set[str]:
+        """Names of the files that the ledger still needs, and of those whose work was done after `since`."""
+        found = set(self._do(select(instances.c.spool).where(_OPEN)).scalars())
+        return found | set(self._do(select(instances.c.spool).where(_LINGERS), {"since": since}).scalars())
 
-    def needed(self, names: Sequence[str]) -> set[str]:
-        """Of these files of the spool, those that the ledger still needs."""
-        return set(self._do(_NEEDED, {"names": names}).scalars())
+    def needed(self, names: Sequence[str], since: float = inf) -> set[str]:
+        """Of these files of the spool, those that the ledger still needs, or whose work was done after `since`."""
+        return set(self._do(_NEEDED, {"names": names, "since": since}).scalars())
 
     def forget(self, before: float, most: int) -> int:
         """Rows of at most so many instances that were at their end before this moment go; how many they were."""

@@ -26,6 +26,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
+
 from gateway.errors import HoldObject, StorageFailed
 from gateway.folders import made
 from gateway.model import Stored
@@ -233,6 +235,11 @@ class Spool:
         if room.f_bavail * room.f_frsize < self._reserve:
             raise StorageFailed("disk-full", "what is left is reserved for ledger and audit trail")
 
+    def short(self) -> bool:
+        """Whether so little room is left that what only lingers has to go: four times the reserve."""
+        room = os.fstatvfs(self.objects_fd)
+        return room.f_bavail * room.f_frsize < 4 * self._reserve
+
     def create(self, meta: bytes) -> Incoming:
         """A new file that begins with `meta`. Raises StorageFailed, also where the reserve would be touched."""
         self.check()
@@ -255,6 +262,10 @@ class Spool:
             os.close(descriptor)
             raise HoldObject("spool-damaged", "a spooled file does not have the size it was stored with")
         return FileSource(descriptor, stored.offset, stored.size, stored.sha256)
+
+    def open_file(self, stored: Stored) -> FileSource:
+        """The whole spooled file, Part 10. Raises HoldObject as `open` does."""
+        return self.open(msgspec.structs.replace(stored, offset=0, size=stored.offset + stored.size, sha256=""))
 
     def has(self, stored: Stored) -> bool:
         """Whether the file is in its place, with its size. The writer asks before it promises anything."""

@@ -39,6 +39,7 @@ from gateway.writer.messages import (
     Committed,
     Drain,
     Failed,
+    Found,
     Hello,
     Note,
     Ok,
@@ -48,6 +49,7 @@ from gateway.writer.messages import (
     Reply,
     ReportCommitment,
     Request,
+    Sought,
     TaskDone,
     Tasks,
     Work,
@@ -119,6 +121,16 @@ class WriterClient:
         match self._ask(Received(instance, tuple(refers))):
             case Committed() as committed:
                 return committed
+            case Failed(reason=reason):
+                raise StorageFailed(reason)
+            case _:
+                raise StorageFailed("writer-lost")
+
+    def sought(self, sop_instances: Sequence[str]) -> tuple[Instance, ...]:
+        """What of these has its bytes in the spool now (`Found`). Raises StorageFailed where nobody can say."""
+        match self._ask(Sought(tuple(sop_instances))):
+            case Found(instances=instances):
+                return instances
             case Failed(reason=reason):
                 raise StorageFailed(reason)
             case _:

@@ -34,6 +34,7 @@ from gateway.writer.messages import (
     Committed,
     Discard,
     Failed,
+    Found,
     Hello,
     Ok,
     Opened,
@@ -41,6 +42,7 @@ from gateway.writer.messages import (
     Received,
     Release,
     ReportCommitment,
+    Sought,
 )
 from transforms.dataset import syntax
 from transforms.errors import TransformError
@@ -49,6 +51,7 @@ MAX_CRASHES = 3
 FORGET_STEP = 500  # instances a turn
 COMPARED = 64 << 20  # bytes; larger twins in another syntax are a conflict: everybody would wait for the comparison
 _THERE = frozenset({Result.DELIVERED, Result.SENT})  # a fact, whoever has the lease by now
+_AT_HAND = frozenset({InstanceState.ACTIVE.value, InstanceState.DONE.value})
 _ARRIVED = frozenset({DeliveryState.DELIVERED, DeliveryState.CONFIRMING})
 _instance = msgspec.msgpack.Decoder(Instance)
 
@@ -66,16 +69,26 @@ class Effects:
 
 
 class Desk:
-    """One transaction's worth of work. `now` is one moment for all of it."""
+    """One transaction's worth of work. `now` is one moment for all of it.
+
+    `lingers`: seconds for which the bytes of what is done stay in the spool (`state.keep_spooled`).
+    """
 
     def __init__(
-        self, tx: Transaction, dispatch: Dispatch, spool: Spool, crashed: Callable[[str], list[int]], now: float
+        self,
+        tx: Transaction,
+        dispatch: Dispatch,
+        spool: Spool,
+        crashed: Callable[[str], list[int]],
+        now: float,
+        lingers: float = 0.0,
     ) -> None:
         self._tx = tx
         self._dispatch = dispatch
         self._spool = spool
         self._crashed = crashed
         self._now = now
+        self._lingers = lingers
         self._groups = Groups(tx, dispatch, now)
         self.commitments = Commitments(tx, dispatch, now, self._committed, self._not_committed)
         self.effects = Effects(tasks=self.commitments.tasks)
@@ -331,7 +344,14 @@ class Desk:
         if states <= ENDS:
             given_up = states == {DeliveryState.DISCARDED}  # then it may be sent again, as if it had never come
             self._tx.settle(number, InstanceState.DISCARDED if given_up else InstanceState.DONE)
-            self.effects.unlink.append(instance.stored.name)
+            if given_up or not self._lingers:  # else the sweep takes it, when its time is over
+                self.effects.unlink.append(instance.stored.name)
+
+    def sought(self, message: Sought) -> Found:
+        """What of these is in the spool and no person has to look at; several of one UID where they conflicted."""
+        known = [k for uid in message.sop_instances for k in self._tx.known(uid) if k.state in _AT_HAND]
+        instances = (_instance.decode(k.value) for k in known)
+        return Found(tuple(each for each in instances if self._spool.has(each.stored)))
 
     def opened(self, worker: str, message: Opened) -> Ok:
         """An association began."""
@@ -465,7 +485,7 @@ class Desk:
     def orphans(self, names: list[str]) -> None:
         """Of these old files, those that the ledger does not need, and that no request of this batch has brought."""
         if names:
-            needed = self._tx.needed(names)
+            needed = self._tx.needed(names, self._now - self._lingers)
             self.effects.orphans = [name for name in names if name not in needed]
 
     def _tell(

@@ -78,6 +78,12 @@ class Discard(Struct, frozen=True, tag=True):
     user: str
 
 
+class Sought(Struct, frozen=True, tag=True):
+    """Which objects of these SOP Instance UIDs have their bytes in the spool? Answered by `Found`; changes nothing."""
+
+    sop_instances: tuple[str, ...]
+
+
 class Drain(Struct, frozen=True, tag=True):
     """This worker takes no more jobs."""
 
@@ -123,6 +129,7 @@ AnyRequest = (
     | Note
     | Release
     | Discard
+    | Sought
     | Drain
     | Configure
     | CommitmentAsked
@@ -149,6 +156,12 @@ class Committed(Struct, frozen=True, tag=True):
 
     outcome: str
     instance_id: int
+
+
+class Found(Struct, frozen=True, tag=True):
+    """The answer to `Sought`: those that are delivered or on their way; not what is held, dropped or discarded."""
+
+    instances: tuple[Instance, ...]
 
 
 class Work(Struct, frozen=True, tag=True):
@@ -189,7 +202,7 @@ class Failed(Struct, frozen=True, tag=True):
     storage: bool = False
 
 
-AnyReply = Ok | Committed | Work | Tasks | Failed
+AnyReply = Ok | Committed | Found | Work | Tasks | Failed
 
 
 class Reply(Struct, frozen=True):

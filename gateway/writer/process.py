@@ -65,6 +65,7 @@ from gateway.writer.messages import (
     Received,
     Release,
     Request,
+    Sought,
     TaskDone,
     Tasks,
     Work,
@@ -76,6 +77,7 @@ log = logging.getLogger("writer")
 
 GRACE = 5.0  # seconds a worker has to come back to a new writer before its leases are taken back
 SWEEP_EVERY = 600.0  # seconds between two looks for orphans
+SWEEP_SHORT = 60.0  # the same, where the bytes of what is done stay for a while: the disk may fill
 SWEEP_STEP = 256  # files a turn
 FORGET_PAUSE = 1.0  # seconds between two steps of forgetting: senders come first
 APPEND_EVERY = 0.1  # seconds the outbox gathers before it goes into the trail: one transaction for many
@@ -94,7 +96,7 @@ class Process:
     def __init__(self, config: Config, digest: str, fresh: bool) -> None:
         self._state = config.state.dir
         self._config = config
-        self._spool = Spool(self._state / "spool")
+        self._spool = Spool(self._state / "spool", reserve=config.state.reserve)
         self._engine: Engine = open_ledger(config.state)
         self._ledger = self._engine.connect()  # the writer's one connection, for its life
         self._trail = Trail(self._state / "audit")
@@ -131,7 +133,7 @@ class Process:
                 desk.effects.events.append(ApplicationStarted(when=time.time(), aes=aes, rules_hash=digest))
             tx.set("running", "1")
             self._post(tx, desk.effects)
-            spooled = tx.spooled()
+            spooled = tx.spooled(time.time() - self._lingers())
         self._after(desk.effects)
         if fresh:
             swept = self._spool.sweep_incoming(0.0)
@@ -232,7 +234,12 @@ class Process:
             batch.extend((peer, request) for request in requests)
 
     def _desk(self, tx: Transaction) -> Desk:
-        return Desk(tx, self._dispatch, self._spool, self._crashed, time.time())
+        return Desk(tx, self._dispatch, self._spool, self._crashed, time.time(), self._lingers())
+
+    def _lingers(self) -> float:
+        """Seconds for which the bytes of what is done stay; none where the disk fills: senders come first."""
+        keep = self._config.state.keep_spooled
+        return keep if keep and not self._spool.short() else 0.0
 
     def _crashed(self, worker: str) -> list[int]:
         return inflight.read(self._state / "run" / f"{worker}.inflight")
@@ -340,6 +347,8 @@ class Process:
                 return desk.release(body)
             case Discard():
                 return desk.discard(body)
+            case Sought():
+                return desk.sought(body)
             case CommitmentAsked():
                 return desk.commitments.asked(body)
             case CommitmentReported():
@@ -392,7 +401,8 @@ class Process:
         """Every now and then all files of the spool that have lain for long, some of them each turn."""
         try:
             if time.monotonic() >= self._sweep_at:
-                self._sweep_at = time.monotonic() + SWEEP_EVERY
+                every = SWEEP_SHORT if self._config.state.keep_spooled else SWEEP_EVERY
+                self._sweep_at = time.monotonic() + every
                 self._sweeping = self._spool.old()
                 self._spool.sweep_incoming(60.0)
             return list(islice(self._sweeping, SWEEP_STEP))

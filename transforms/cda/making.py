@@ -9,6 +9,7 @@ Rules of this file
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from transforms.cda import times
 from transforms.cda.names import Name, parted
@@ -20,7 +21,8 @@ from transforms.loss import Losses
 from transforms.sr.model import Document, Item, Position
 from transforms.sr.values import Code, Image
 
-Pictures = Callable[[Image], "Picture | None"]
+Pictures = Callable[[Image], "Picture | str"]  # or why there is none
+MOST_PICTURES: Final = 100  # of a document
 
 
 class Making:
@@ -35,7 +37,7 @@ class Making:
         self.links = Links(document, options)
         self.said: set[str] = set()  # attributes that the model has no field for and the CDA has a place for
         self._pictures = pictures
-        self._pictured: dict[Position, Picture | None] = {}
+        self._pictured: dict[Position, Picture] = {}
         self.zone = document.general.timezone
         self.masked = document.patient.identity_removed.strip().upper() == "YES"
         self.absent = "MSK" if self.masked else "NI"
@@ -59,8 +61,17 @@ class Making:
 
     def depict(self, item: Item) -> None:
         """Ask the shell for the picture of an item before the narrative of its section is written."""
-        if self._pictures is not None and isinstance(item.value, Image):
-            self._pictured[item.position] = self._pictures(item.value)
+        if self._pictures is None or not isinstance(item.value, Image):
+            return
+        where = ".".join(map(str, item.position))
+        full = len(self._pictured) == MOST_PICTURES
+        found = f"a document has at most {MOST_PICTURES} of them" if full else self._pictures(item.value)
+        if isinstance(found, str):
+            self.losses.left_out(where, f"picture: {found}")
+            return
+        self._pictured[item.position] = found
+        if found.without:
+            self.losses.changed(where, f"picture: shown without {found.without}")
 
     # -- identifiers ---------------------------------------------------------------------------------------------------
 

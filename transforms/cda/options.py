@@ -80,3 +80,4 @@ class Picture:
 
     media_type: str  # image/jpeg, image/png
     data: bytes
+    without: str = ""  # what it should have been shown by, and was not: for the loss report

@@ -1,65 +1,72 @@
-"""A key image as a small picture (10.3): one frame through its Modality LUT and window, as a presentation state says.
+"""A key image as a small picture (10.3): one frame as the image, or a presentation state of it, says it is shown.
 
 Rules of this file
-* The window is the presentation state's, else the image's first, else the range of nearly all values; LINEAR (PS3.3
-  C.11.2.1.2). A VOI LUT as a table, overlays and annotations of a state are not drawn.
-* The longer side has at most SIDE pixels; JPEG, as PS3.20 C.4.4.4 recommends.
-* An image that cannot be shown is no picture: the document then has its reference and link only. Nothing is guessed.
+* How it is shown is transforms/pixels/rendering.py; what reads the pixels is given (`Draw`): the shell has a process
+  under limits for it.
+* An image that cannot be shown is no picture, and it is told why: the document then has its reference and link only.
+  Nothing is guessed: a state that is at hand and cannot be applied means no picture; one that is not at hand is told.
+* At most LONGEST bytes of a frame are read.
 """
 
 from __future__ import annotations
 
-from io import BytesIO
-from typing import Any, Final
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
-import numpy as np
-
+from transforms.cda.making import Pictures
 from transforms.cda.options import Picture
-from transforms.dataset import values
 from transforms.dataset.convert import to_explicit_le
 from transforms.dataset.framing import check
 from transforms.dataset.index import Index
 from transforms.dataset.part10 import split
 from transforms.dataset.syntax import EXPLICIT_LE, lookup
 from transforms.errors import TransformError
-from transforms.pixels.codecs import decode, from_native
+from transforms.pixels.drawing import drawn
 from transforms.pixels.frames import frames_of, read
-from transforms.pixels.image import describe
-from transforms.pixels.pictures import shown
+from transforms.pixels.image import Image, describe
+from transforms.pixels.rendering import Rendering, instance_of, of_image, of_state
 from transforms.source import ByteSource, Copy, EditPlan
+from transforms.sr.values import Image as ImageValue
 
-SIDE: Final = 512  # pixels
-QUALITY: Final = 85
-_WINDOW: Final = ("WindowCenter", "WindowWidth")
-
-
-def picture(file: ByteSource, frame: int = 1, state: ByteSource | None = None) -> Picture | None:
-    """The picture of a frame (from 1) of a DICOM file, under a presentation state; None where it cannot be shown."""
-    try:
-        return _picture(file, frame, state)
-    except TransformError:
-        return None
+LONGEST: Final = 64 << 20  # bytes of a frame
+Draw = Callable[[bytes, Image, str, "Rendering | None"], bytes]
 
 
-def _picture(file: ByteSource, number: int, state: ByteSource | None) -> Picture | None:
+def pictures(at_hand: Callable[[str], ByteSource | None], draw: Draw = drawn) -> Pictures:
+    """What asks for the pictures of IMAGE items: DICOM files by their SOP Instance UID, where they are at hand."""
+
+    def ask(image: ImageValue) -> Picture | str:
+        state = image.presentation_state
+        try:
+            file = at_hand(image.reference.sop_instance)
+            if file is None:
+                return "the image is not at hand"
+            said = at_hand(state.sop_instance) if state is not None else None
+            made = picture(file, image.frames[0] if image.frames else 1, said, draw)
+            missing = state is not None and said is None
+            return replace(made, without="its presentation state, which is not at hand") if missing else made
+        except TransformError as error:
+            return f"the image cannot be shown: {error.reason}"
+
+    return ask
+
+
+def picture(file: ByteSource, frame: int = 1, state: ByteSource | None = None, draw: Draw = drawn) -> Picture:
+    """The picture of a frame (from 1) of a DICOM file, under a presentation state. Raises TransformError."""
     source, index, uid = _framed(file)
     image = describe(source, index)
     frames = frames_of(source, index, image)
-    if not 1 <= number <= len(frames):
-        return None
-    data = read(source, frames[number - 1])
-    photometric = image.photometric
-    if lookup(uid).encapsulated:
-        decoded = decode(data, image, uid)
-        array, photometric = decoded.array, decoded.photometric
+    if not 1 <= frame <= len(frames):
+        raise TransformError("pixels-undescribed", "a frame that is not there")
+    if sum(place.length for place in frames[frame - 1]) > LONGEST:
+        raise TransformError("pixels-unsupported", "a frame of more bytes than are read for a picture")
+    if state is None:
+        how = of_image(source, index, image, frame)
     else:
-        array = from_native(data, image)
-    if array.ndim == 2 and photometric.startswith("MONOCHROME"):
-        shaped = _windowed(array, source, index, state)
-        if shaped is not None:
-            inverse = (photometric == "MONOCHROME1") != _is_inverse(state)
-            return _encoded(np.repeat((255 - shaped if inverse else shaped)[..., np.newaxis], 3, axis=2))
-    return _encoded(shown(array, image, photometric)[0])
+        other, there, _ = _framed(state)
+        how = of_state(other, there, image, instance_of(source, index), frame)
+    return Picture("image/jpeg", draw(read(source, frames[frame - 1]), image, uid, how))
 
 
 def _framed(file: ByteSource) -> tuple[ByteSource, Index, str]:
@@ -71,49 +78,3 @@ def _framed(file: ByteSource) -> tuple[ByteSource, Index, str]:
         body = to_explicit_le(body, found.syntax)
         return body, check(body, EXPLICIT_LE), EXPLICIT_LE
     return body, check(body, found.syntax), found.syntax
-
-
-def _windowed(array: Any, source: ByteSource, index: Index, state: ByteSource | None) -> Any:
-    """Stored values -> 8 bits by the window; None where neither state nor image has one."""
-    window = None
-    if state is not None:
-        other, there, _ = _framed(state)
-        window = _numbers(other, there, *(f"SoftcopyVOILUTSequence[0].{each}" for each in _WINDOW))
-    window = window or _numbers(source, index, *_WINDOW)
-    if window is None or window[1] < 1:
-        return None
-    slope, intercept = _numbers(source, index, "RescaleSlope", "RescaleIntercept") or (1.0, 0.0)
-    centre, width = window
-    real = array.astype(np.float64) * slope + intercept
-    scaled = ((real - (centre - 0.5)) / max(width - 1, 1e-6) + 0.5) * 255
-    return np.clip(scaled, 0, 255).astype(np.uint8)
-
-
-def _is_inverse(state: ByteSource | None) -> bool:
-    if state is None:
-        return False
-    source, index, _ = _framed(state)
-    return _first(source, index, "PresentationLUTShape") == "INVERSE"
-
-
-def _numbers(source: ByteSource, index: Index, *paths: str) -> tuple[float, float] | None:
-    try:
-        first, second = (float(_first(source, index, path)) for path in paths)
-    except ValueError:
-        return None
-    return first, second
-
-
-def _first(source: ByteSource, index: Index, path: str) -> str:
-    found = values.read_path(source, index, path)
-    return str(found[0]).strip() if found else ""
-
-
-def _encoded(array: Any) -> Picture:
-    from PIL import Image
-
-    made = Image.fromarray(array, "RGB")
-    made.thumbnail((SIDE, SIDE))
-    out = BytesIO()
-    made.save(out, "JPEG", quality=QUALITY)
-    return Picture("image/jpeg", out.getvalue())

@@ -78,7 +78,7 @@ def read(source: ByteSource, index: Index, tag: int) -> tuple[str, ...] | None:
         raise TransformError("value-too-long", "an element of this length cannot be asked for")
     vr = entry.vr if entry.vr not in ("", "UN") else _implicit_vr(source, index, tag)
     if vr == "SQ" or (entry.length < 0 and vr in ("UN", "")):
-        items = _parsed(source, index, (tag,)).get(tag)
+        items = nested(source, index, (tag,)).get(tag)
         return () if items is None else ("",) * len(items.value)
     raw = index.value_bytes(source, tag)
     assert raw is not None
@@ -96,7 +96,7 @@ def read_path(source: ByteSource, index: Index, path: str) -> tuple[str, ...] | 
     tag = first if isinstance(first, int) else _private(source, index, *first)
     if tag is None or tag not in index:
         return None
-    level: Dataset = _parsed(source, index, (tag,))
+    level: Dataset = nested(source, index, (tag,))
     charset = read(source, index, _CHARSET)
     for step, number in steps[:-1]:
         inside = _tag_in(level, step)
@@ -215,7 +215,7 @@ def _implicit_vr(source: ByteSource, index: Index, tag: int) -> str:
     return "OW" if " or " in vr else vr
 
 
-def _parsed(source: ByteSource, index: Index, tags: tuple[int, ...]) -> Dataset:
+def nested(source: ByteSource, index: Index, tags: tuple[int, ...]) -> Dataset:
     """Some top-level elements as a pydicom data set: for what is nested."""
     from pydicom.filereader import read_dataset
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import study
 
 from gateway.config.kinds import Kind
 from gateway.config.load import examine, load
 from gateway.errors import ConfigRefused, HoldObject
-from gateway.model import Identity
+from gateway.model import Decision, Identity, Instance, Origin, Stored, Verdict
 from gateway.rulebook import Ruleset, compile_ruleset, take
 from gateway.steps.contract import Around, Passing
 from gateway.steps.table import run_all
 from gateway.store.lineages import Lineages, lineages_of
 from tests.unit.cda import worked
 from tests.unit.cda.reading import found, one, parsed
-from transforms.cda import from_sr
+from transforms.cda import from_sr, making
 from transforms.dataset.syntax import EXPLICIT_LE
-from transforms.source import BytesSource
+from transforms.source import BytesSource, chunks
 from transforms.sr.header import Evidence
 from transforms.sr.model import Document
+from transforms.sr.read import read_file
 from transforms.sr.values import Code, SopReference, Text
 from transforms.sr.write import write
 
@@ -36,12 +40,43 @@ deidentify: {trial: {key: file:project.key, options: [clean-structured-content]}
 reports:
   ehr: {custodian: {name: Site}, language: en}
   strict: {unverified: hold, partial: hold}
+  pictured: {images: [hospital]}
 routes:
   - {id: ehr, match: {Modality: SR}, steps: [{cda: ehr}], deliver: landing}
   - {id: strict, match: {Modality: PR}, steps: [{cda: strict}], deliver: landing}
   - {id: trial, match: {Modality: OT}, steps: [{deidentify: trial}, {cda: ehr}], deliver: landing}
+  - {id: pictured, match: {Modality: KO}, steps: [{cda: pictured}], deliver: landing}
+  - {id: hidden, match: {Modality: DOC}, steps: [{deidentify: trial}, {cda: pictured}], deliver: landing}
   - {id: rest, otherwise: hold, reason: no-route}
 """
+
+
+RECEIVED = Instance(
+    Identity("1.2", "1.3", "1.4"), Origin("hospital", "a" * 32, "127.0.0.1"), Stored("0" * 32, 0, 1, "0" * 64), "", 0.0,
+    Decision(Verdict.DELIVER, "pictured"),
+)  # fmt: skip
+
+
+class Hand:
+    """Images at hand, without a spool."""
+
+    def __init__(self, images: dict[str, BytesSource], listeners: Sequence[str]) -> None:
+        assert list(listeners) == ["hospital"]
+        self._images = images
+        self.asked: set[str] = set()
+
+    def __enter__(self) -> Hand:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def __call__(self, uid: str) -> BytesSource | None:
+        self.asked.add(uid)
+        return self._images.get(uid)
+
+    @property
+    def told(self) -> str:
+        return f"images:{len(self.asked & self._images.keys())}-of-{len(self.asked)}"
 
 
 class Site:
@@ -55,9 +90,19 @@ class Site:
         self.folder = folder
         self.ruleset: Ruleset = compile_ruleset(*take(folder / "gateway.yaml"))
 
-    def through(self, route: str, document: Document, *, trial: bool = False) -> Passing:
+    def through(
+        self, route: str, document: Document, *, trial: bool = False, images: dict[str, BytesSource] | None = None
+    ) -> Passing:
         source = BytesSource(write(document))
-        around = Around(self.ruleset, self.ruleset.egress, lambda chunks: BytesSource(b"".join(chunks)), trial=trial)
+        around = Around(
+            self.ruleset,
+            self.ruleset.egress,
+            lambda chunks: BytesSource(b"".join(chunks)),
+            RECEIVED if images is not None else None,
+            look=(lambda report, listeners: cast(Any, Hand(images, listeners))) if images is not None else None,
+            trial=trial,
+            trace=True,
+        )
         identity = Identity(document.sop_class, document.sop_instance, document.study.instance, modality="SR")
         return run_all(Passing(source, EXPLICIT_LE, identity), self.ruleset.routes[route].steps, around)
 
@@ -247,3 +292,59 @@ def test_wrong_facts_are_told(site: Site, line: str, said: str) -> None:
     with pytest.raises(ConfigRefused) as raised:
         load(file)
     assert said in str(raised.value)
+
+
+def key_object() -> tuple[Document, dict[str, BytesSource]]:
+    """Two key images, and what they are of."""
+    shown = [study.ct(7, number, 32) for number in (1, 2)]
+    files = {}
+    for each in shown:
+        out = BytesIO()
+        each.save_as(out, enforce_file_format=True)
+        files[str(each.SOPInstanceUID)] = BytesSource(out.getvalue())
+    out = BytesIO()
+    study.key_object(7, shown).save_as(out, enforce_file_format=True)
+    return read_file(BytesSource(out.getvalue())), files
+
+
+def media(data: bytes) -> int:
+    return len(found(parsed(data), "//c:observationMedia"))
+
+
+def test_the_same_report_with_the_same_images_is_the_same_document(site: Site) -> None:
+    document, files = key_object()
+    some = dict(list(files.items())[:1])
+    bare = site.cda("pictured", document, images={})
+    two, one_of = site.cda("pictured", document, images=files), site.cda("pictured", document, images=some)
+    assert [media(each) for each in (bare, two, one_of)] == [0, 2, 1]
+    assert [_version(each)[2] for each in (bare, two, one_of)] == ["1", "2", "3"]
+    for images, made in (({}, bare), (files, two), (some, one_of)):
+        assert site.cda("pictured", document, images=images) == made
+        assert Site(site.folder).cda("pictured", document, images=images) == made  # another process
+    assert site.cda("pictured", document) == bare
+
+
+def test_what_was_at_hand_is_told_in_steps_and_losses(site: Site) -> None:
+    document, files = key_object()
+    made = site.through("pictured", document, images=dict(list(files.items())[:1]))
+    assert made.done == ("cda:pictured:1", "images:1-of-2")
+    assert str(made.told).count("picture: the image is not at hand") == 1
+    explained = site.through("pictured", document, trial=True)
+    assert explained.done == ("cda:pictured:1",)
+    assert str(explained.told).count("picture: only a gateway that serves looks at the images of its spool") == 2
+
+
+def test_a_de_identified_report_gets_no_image_that_is_not(site: Site) -> None:
+    document, files = key_object()
+    assert media(site.cda("hidden", document, images=files)) == 0
+    made = site.through("hidden", document, images=files)
+    assert not any(each.startswith("images:") for each in made.done)
+    assert str(made.told).count("picture: the document is de-identified, the images of the spool are not") == 2
+
+
+def test_a_document_has_so_many_pictures_and_no_more(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "MOST_PICTURES", 1)
+    document, files = key_object()
+    made = site.through("pictured", document, images=files)
+    assert media(b"".join(chunks(made.source))) == 1
+    assert str(made.told).count("picture: a document has at most 1 of them") == 1

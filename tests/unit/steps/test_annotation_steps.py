@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +32,7 @@ from transforms.deidentify.engine import Context, deidentify
 from transforms.deidentify.profile import compile_profile
 from transforms.egress.classes import Kept
 from transforms.source import BytesSource, chunks
+from transforms.sr.read import read as read_sr
 from transforms.sr.write import write
 
 NAMES = ("Quasimodo", "Esmeralda", "UNLIKELY-9931", "Frollo", "19600101")
@@ -87,6 +89,73 @@ def test_what_is_no_report_is_held(source: bytes) -> None:
         run(passing(BytesSource(source)), Step(aim=Aim()), around())
     with pytest.raises(HoldObject, match="aim-not-xml"):
         run(passing(BytesSource(source), kind=Kind.AIM), Step(sr=Annotations()), around())
+
+
+def plane(number: int) -> BytesSource:
+    """The image that the sample refers to, as a file."""
+    data = ct(number)
+    data.SOPInstanceUID, data.PixelSpacing = PET_IMAGE, [f"0.{number}", "0.5"]
+    out = BytesIO()
+    data.save_as(out, enforce_file_format=True)
+    return BytesSource(out.getvalue())
+
+
+class Hand:
+    """What a spool would give."""
+
+    def __init__(self, image: BytesSource | None) -> None:
+        self._image = image
+
+    def __enter__(self) -> Hand:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def __call__(self, uid: str) -> BytesSource | None:
+        return self._image if uid == PET_IMAGE else None
+
+    told, missing = "images:1-of-2", 1
+
+
+def seeing(image: BytesSource | None) -> Around:
+    return replace(around(), instance=cast(Any, "received"), look=lambda report, listeners: cast(Any, Hand(image)))
+
+
+@pytest.mark.parametrize("to", ["aim", "sr"])
+def test_images_at_hand_make_another_document(to: str) -> None:
+    """What they say of their planes is in it, and its UID is made of it; it names what it was made of."""
+    asking = Step(aim=Aim(images=("in",))) if to == "aim" else Step(sr=Annotations(images=("in",)))
+    given = passing(report()) if to == "aim" else run(passing(report()), Step(aim=Aim()), around())
+
+    def made(image: BytesSource | None) -> bytes:
+        done = run(given, asking, seeing(image))
+        assert done.done[-1] == "images:1-of-2"
+        assert "1 of the images were not at hand" in str(done.told)
+        return text(done)
+
+    def uid(data: bytes) -> str:
+        if to == "aim":
+            return str(read(data).unique_identifier)
+        return read_sr(BytesSource(data), EXPLICIT_LE).sop_instance
+
+    without, one, other = made(None), made(plane(1)), made(plane(2))
+    assert made(plane(1)) == one
+    assert b"0.1" in one and b"0.2" in other
+    assert len({uid(without), uid(one), uid(other)}) == 3
+    assert uid(without) == SAMPLE.unique_identifier
+    assert SAMPLE.unique_identifier.encode() in one
+    plain = Step(aim=Aim()) if to == "aim" else Step(sr=Annotations())
+    assert text(run(given, plain, seeing(plane(1)))) == without, "the rules do not ask for images"
+
+
+def test_a_de_identified_report_asks_for_no_image() -> None:
+    context = Context(b"k" * 32, "trial")
+    original = report()
+    done = deidentify(original, EXPLICIT_LE, compile_profile("basic", ("clean-structured-content",)), context)
+    checked = Checked("1.2.4", original, EXPLICIT_LE, Kept(), done.patient_id)
+    made = run(passing(done.plan, egress=checked), Step(aim=Aim(images=("in",))), seeing(plane(1)))
+    assert made.done == ("aim",)
+    assert "the document is de-identified" in str(made.told)
 
 
 def mapped(uid: str, context: Context) -> str:
