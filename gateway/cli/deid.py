@@ -340,7 +340,8 @@ def _write_report(
         "inputs": lines,
     }
     try:
-        with path.open("x", encoding="utf-8") as file:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # with paths it may name patients
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(document, file, indent=1)
             file.write("\n")
     except OSError as error:

@@ -191,7 +191,7 @@ def _tar(reader: _Reader, budget: _Budget) -> Iterator[Iterator[bytes]]:
         if kind in b"LK":  # GNU: the next one's long name
             if size > _PAX:
                 raise _refused("archive-malformed", "a long name is too long")
-            reader.exactly(size + pad)
+            budget.spent(reader.exactly(size + pad))
             continue
         if wide is not None:
             size, wide = wide, None

@@ -260,9 +260,9 @@ class Inbox:
         return self._spool.create(part10.meta(claim.sop_class, claim.sop_instance, claim.syntax))
 
     def _open_ends(self) -> None:
-        """`processed` and `failed`, ours: made where they are missing, never followed."""
-        if self._ends:
-            return
+        """`processed` and `failed`, ours: made where missing, never followed. Each scan anew: people tidy up."""
+        while self._ends:
+            os.close(self._ends.popitem()[1])
         top = os.open(self._folder.dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for end in (PROCESSED, FAILED):

@@ -2,7 +2,7 @@
 
 * Read, not believed. What cannot be read is a signature all the same, with what is wrong with it: none is passed over.
 * Signatures within Original Attributes (0400,0561) were of the object as it was, and are not looked for.
-* Sizes are limited before anything is read.
+* Sizes are limited before anything is read, and so is what all signatures together are over: each may be over pixels.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from transforms.source import ByteSource
 
 _MOST: Final = 1 << 20  # bytes of a certificate, a signature, a time stamp
 _MOST_SIGNATURES: Final = 1000
+_MOST_TIMES: Final = 64  # that an object is hashed, for all signatures together
+_FREE: Final = 64 << 20  # bytes that may be hashed of any object
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,11 @@ def signatures(source: ByteSource, uid: str, limits: Limits = Limits()) -> list[
     index = framing.check(source, uid, limits)
     levels = Levels(source, known, limits)
     found: list[Found] = []
-    _level(levels, index.entries, "", 0, found)
+    _level(levels, index.entries, "", 0, found, [0])
     return found
 
 
-def _level(levels: Levels, entries: Entries, path: str, depth: int, out: list[Found]) -> None:
+def _level(levels: Levels, entries: Entries, path: str, depth: int, out: list[Found], spent: list[int]) -> None:
     if tags.SIGNATURES in entries:
         parameters = _parameters(levels, entries, depth)
         sequence = entries[tags.SIGNATURES]
@@ -87,12 +89,22 @@ def _level(levels: Levels, entries: Entries, path: str, depth: int, out: list[Fo
             out.append(_read(_Level(levels, entries, item, depth), parameters, path, number))
             if len(out) > _MOST_SIGNATURES:
                 raise TransformError("signature-too-many", f"more than {_MOST_SIGNATURES}")
+            spent[0] += _over(out[-1])
+            if spent[0] > max(_FREE, _MOST_TIMES * levels.source.size):
+                raise TransformError("signature-too-many", f"they are over the object more than {_MOST_TIMES} times")
     for tag, entry in entries.items():
         if entry[0] != "SQ" or tag in (tags.SIGNATURES, tags.MAC_PARAMETERS, tags.ORIGINAL_ATTRIBUTES):
             continue
         for number, (_, inside, _) in enumerate(levels.items(entry, depth), 1):
             step = f"({tag >> 16:04X},{tag & 0xFFFF:04X})[{number}]"
-            _level(levels, inside, f"{path}/{step}" if path else step, depth + 1, out)
+            _level(levels, inside, f"{path}/{step}" if path else step, depth + 1, out, spent)
+
+
+def _over(found: Found) -> int:
+    """Bytes that a signature is over."""
+    assert found.level is not None
+    entries = found.level.entries
+    return sum(entries[tag][4] - entries[tag][1] for tag in set(found.signed) if tag in entries)
 
 
 def _parameters(levels: Levels, entries: Entries, depth: int) -> dict[int, list[Entries]]:

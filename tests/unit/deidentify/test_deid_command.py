@@ -52,6 +52,7 @@ def test_files_and_folders(tmp_path: Path, key: Path) -> None:
     (folder / "readme.txt").write_text("not an object " * 20)
     out, report = tmp_path / "out", tmp_path / "report.json"
     code, told = deid(key, out, "--report", report, tmp_path / "in", file(tmp_path / "four.dcm", "1.2.3.4"))
+    assert report.stat().st_mode & 0o777 == 0o600
     assert code == 0 and "4 done" in told and "1 skipped" in told
     found = sorted(out.iterdir())
     assert len(found) == 4 and all(path.name.startswith("2.25.") for path in found)

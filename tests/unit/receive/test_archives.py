@@ -123,6 +123,15 @@ def test_a_directory_is_measured_however_its_end_lies(monkeypatch: pytest.Monkey
     assert refused(bytes(data), members=1000) == "archive-members"
 
 
+def test_long_names_of_gnu_tar_are_counted_too() -> None:
+    """A megabyte of a name, a hundred thousand times."""
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1 << 20
+    header = info.tobuf(tarfile.GNU_FORMAT)
+    data = gzip.compress((header + bytes(1 << 20)) * 100 + bytes(1024), 9)
+    assert refused(data) == "archive-too-large"
+
+
 def test_lies_and_cut_ends_are_malformed() -> None:
     for data in (zipped(FILES), tarred(FILES), gzip.compress(tarred(FILES))):
         for cut in (600, len(data) // 2):

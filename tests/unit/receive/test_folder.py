@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import threading
 import time
 import zipfile
@@ -258,3 +259,14 @@ def test_a_fault_of_ours_does_not_end_the_watch(stage: Stage, monkeypatch: pytes
     monkeypatch.setattr(stage.inbox, "scan", faulty)
     stage.inbox.run(wait)
     assert set(stage.stored()) == {uid_of(1)}
+
+
+def test_an_end_that_somebody_took_away_is_made_anew(stage: Stage) -> None:
+    stage.drop("a.dcm", file_of(1))
+    stage.settle()
+    shutil.rmtree(stage.folder / "processed")
+    (stage.folder / "failed").rename(stage.folder.parent / "looked-at")
+    stage.drop("b.dcm", file_of(2))
+    stage.drop("c.dcm", b"no DICOM")
+    assert stage.settle() == 2
+    assert stage.names("processed") == ["b.dcm"] and stage.reasons() == {"not-part10"}

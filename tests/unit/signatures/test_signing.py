@@ -271,3 +271,17 @@ def changed(data: bytes, at: int) -> bytes:
 
 def whole_without(data: bytes, gone: set[tuple[str, int]]) -> bytes:
     return b"".join(chunks(unsigned(BytesSource(data), EXPLICIT_LE, gone)))
+
+
+def test_signatures_over_the_same_pixels_again_and_again_are_too_many(
+    pki: Pki, signer: Issued, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = IMAGE
+    for _ in range(4):
+        data = signed(data, signer)
+    assert judged(data, pki).state is State.VALID
+    monkeypatch.setattr("transforms.signatures.reading._FREE", 0)
+    assert judged(data, pki).state is State.VALID
+    monkeypatch.setattr("transforms.signatures.reading._MOST_TIMES", 0.1)
+    with pytest.raises(TransformError, match="signature-too-many"):
+        judged(data, pki)
