@@ -147,10 +147,13 @@ class Process:
                 log.info(fields("swept", incoming=swept, orphans=len(orphans)))
 
     def _sweep_work(self) -> None:
-        """What processes that were killed had unpacked or staged: patients in plain, of no use to anybody."""
+        """What processes that were killed had staged: patients in plain, of no use to anybody.
+
+        Not what an inbox has opened: it may live on for a moment after its supervisor, and the next one sweeps it.
+        """
         for folder in WORK:
             for path in (self._state / folder).glob("*"):
-                if path.is_dir():
+                if path.is_dir() and not path.name.startswith("in-"):
                     shutil.rmtree(path, ignore_errors=True)
 
     def run(self) -> int:
