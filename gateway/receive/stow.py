@@ -70,6 +70,7 @@ class Storing:
         self._stow = here.listener.stow
         self.policy = AcceptancePolicy(self._stow.accept, frozenset(self._stow.extra_sop_classes))
         self.study = study
+        self.most = self._stow.limits.parts  # instances of one request
         self.origin = Origin(here.listener.id, uuid4().hex, caller.address, subject=caller.subject)
         self._opened = False
         self._part: Part | None = None

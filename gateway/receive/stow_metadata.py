@@ -8,11 +8,13 @@ Rules of this file
 * A BulkDataURI is the Content-Location of a part, letter by letter. It is never fetched, whatever it says.
 * Pixels are never decoded: GIF and PNG, which the standard would have us transform, are refused. Compressed pixels are
   one part, and so one frame, but for video.
+* A parser makes some hundred bytes of two: not all requests are taken apart at once.
 * What is wrong with one instance is its failure; what is wrong with the metadata as a whole is a request's (400).
 """
 
 from __future__ import annotations
 
+from threading import BoundedSemaphore
 from typing import NamedTuple
 
 from gateway.dimse.messages import is_uid
@@ -31,6 +33,7 @@ from transforms.models.encode import Bulk, pieces
 from transforms.models.model import DataSet, MetadataError
 
 _COPY = 1 << 20
+_AT_ONCE = BoundedSemaphore(2)  # requests whose metadata is in memory as objects
 PREFIX = "1.2.840.10008.1.2."
 # PS3.18 Tables 8.7.3-2, -4, -5: media type -> its default transfer syntax, and the others it may name
 IMAGES = {
@@ -122,16 +125,18 @@ class Metadata:
 
     def assemble(self) -> None:
         """Make and store every instance; each has its result then. Raises BadMultipart."""
-        try:
-            if self._kind == media.JSON:
-                found = [each for data in self._documents for each in json_model.read(bytes(data))]
-            else:
-                found = [native.read(bytes(data)) for data in self._documents]
-        except MetadataError as error:
-            raise BadMultipart(error.reason) from error
-        self._documents.clear()
-        for data_set, said in found:
-            self._one(data_set, said)
+        with _AT_ONCE:
+            try:
+                if self._kind == media.JSON:
+                    most = self._storing.most
+                    found = [each for data in self._documents for each in json_model.read(bytes(data), most)]
+                else:
+                    found = [native.read(bytes(data)) for data in self._documents]
+            except MetadataError as error:
+                raise BadMultipart(error.reason) from error
+            self._documents.clear()
+            for data_set, said in found:
+                self._one(data_set, said)
 
     def close(self) -> None:
         """Nothing of the bulk data stays."""

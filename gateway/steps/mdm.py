@@ -1,4 +1,8 @@
-"""A CDA document as an HL7 v2 message, MDM^T02 or T10 (transforms/hl7/mdm.py)."""
+"""A CDA document as an HL7 v2 message, MDM^T02 or T10 (transforms/hl7/mdm.py).
+
+The same object gives the same message again, control id and time: its time is when the object came in. A folder of a
+whole group that was made before a crash is known again by its bytes.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,9 @@ def told(step: Step) -> str:
 def run(passing: Passing, step: Step, around: Around) -> Passing:
     """Raises HoldObject, WaitObject, TransformError."""
     assert step.mdm is not None
-    given = Given(datetime.now(UTC), {"mdm": step.mdm.model_dump()})
+    instance = around.instance
+    now = datetime.fromtimestamp(instance.received, UTC) if instance is not None else datetime.now(UTC)
+    given = Given(now, {"mdm": step.mdm.model_dump()})
     converted = mdm.convert(b"".join(chunks(passing.source)), given)
     checking.document(passing, around, converted.data.decode("utf-8"))
     return replace(

@@ -81,7 +81,7 @@ SWEEP_SHORT = 60.0  # the same, where the bytes of what is done stay for a while
 SWEEP_STEP = 256  # files a turn
 FORGET_PAUSE = 1.0  # seconds between two steps of forgetting: senders come first
 APPEND_EVERY = 0.1  # seconds the outbox gathers before it goes into the trail: one transaction for many
-WORK = ("media", "hosted")  # of the state directory: a folder in them is the work of one process
+WORK = ("media/*", "mail/*.making", "hosted/*")  # of the state directory: folders, each the work of one process
 TRY_AUDIT_EVERY = 1.0  # seconds between two tries where the disk is full
 _OF_THE_REQUEST = (IntegrityError, DataError, ProgrammingError)  # the database is well; what it was told is not
 
@@ -151,8 +151,8 @@ class Process:
 
         Not what an inbox has opened: it may live on for a moment after its supervisor, and the next one sweeps it.
         """
-        for folder in WORK:
-            for path in (self._state / folder).glob("*"):
+        for pattern in WORK:
+            for path in self._state.glob(pattern):
                 if path.is_dir() and not path.name.startswith("in-"):
                     shutil.rmtree(path, ignore_errors=True)
 

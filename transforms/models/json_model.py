@@ -12,10 +12,11 @@ import binascii
 import json
 from typing import Any
 
-from transforms.models.model import Attribute, Budget, DataSet, MetadataError, stored, tag_of, vr_of
+from transforms.models.model import ELEMENTS, Attribute, Budget, DataSet, MetadataError, stored, tag_of, vr_of
 
 _KINDS = ("Value", "InlineBinary", "BulkDataURI")
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+_BRACKETS = 4 * ELEMENTS  # an attribute, its Value, and a name in it have one each: a parser makes an object of each
 
 
 class Number(str):
@@ -24,8 +25,13 @@ class Number(str):
     __slots__ = ()
 
 
-def read(data: bytes) -> list[tuple[DataSet, str]]:
-    """Each data set of a JSON array (or one alone), with the transfer syntax it names, "" for none. MetadataError."""
+def read(data: bytes, most: int = 10_000) -> list[tuple[DataSet, str]]:
+    """Each data set of a JSON array (or one alone), with the transfer syntax it names, "" for none. MetadataError.
+
+    `most` data sets: each gets an answer of its own.
+    """
+    if data.count(b"{") + data.count(b"[") > _BRACKETS:
+        raise MetadataError("metadata-too-large", "more elements than are read")
     try:
         told = json.loads(
             data.decode("utf-8"),
@@ -40,6 +46,8 @@ def read(data: bytes) -> list[tuple[DataSet, str]]:
         told = [told]
     if not isinstance(told, list) or not told:
         raise MetadataError("metadata-malformed", "DICOM JSON is an array of data sets")
+    if len(told) > most:
+        raise MetadataError("metadata-too-large", "more data sets than are taken at once")
     budget = Budget()
     found = []
     for each in told:

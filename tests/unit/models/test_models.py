@@ -228,3 +228,19 @@ def test_any_xml_is_a_data_set_or_refused(text: str) -> None:
             native.read(document)
         except MetadataError:
             pass
+
+
+def test_what_a_parser_would_make_millions_of_objects_of_is_refused_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight megabytes of empty data sets: each would get an answer of its own."""
+    with pytest.raises(MetadataError, match="metadata-too-large"):
+        json_model.read(b"[" + b"{}," * 10_000 + b"{}]")
+    assert len(json_model.read(b"[" + b"{}," * 9 + b"{}]", 10)) == 10
+    with pytest.raises(MetadataError, match="metadata-too-large"):
+        json_model.read(b"[{},{}]", 1)
+    monkeypatch.setattr("json.loads", lambda *_, **__: pytest.fail("it was parsed"))
+    for data in (
+        b"[" + b"{}," * 1_000_000 + b"{}]",
+        b'[{"00100010":{"vr":"LO","Value":[' + b"[]," * 1_000_000 + b"1]}}]",
+    ):
+        with pytest.raises(MetadataError, match="metadata-too-large"):
+            json_model.read(data)

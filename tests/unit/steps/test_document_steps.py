@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 
@@ -12,7 +15,7 @@ from gateway.config.load import examine_bytes
 from gateway.config.schema import Mdm, Step
 from gateway.egress import Egress
 from gateway.errors import HoldObject
-from gateway.model import Identity
+from gateway.model import Decision, Identity, Instance, Origin, Stored, Verdict
 from gateway.steps.contract import Around, Checked, Passing
 from gateway.steps.table import run, told
 from tests.system.senders import ct, encoded
@@ -39,6 +42,20 @@ def test_a_document_becomes_a_message() -> None:
     made = run(passing(), Step(mdm=Mdm(receiving_application="EHR")), around())
     assert (made.kind, made.syntax, made.done, made.identity) == (Kind.HL7V2, "", ("cda", "mdm"), SR)
     assert b"".join(chunks(made.source)).split(b"|")[4] == b"EHR"
+
+
+def test_the_same_object_is_the_same_message_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of a group that a killed try has made is known by its bytes: else it would be in the way for ever."""
+    received = Instance(
+        SR, Origin("a", "", ""), Stored("n", 0, 1, "ab" * 32), EXPLICIT_LE, 1.7e9, Decision(Verdict.DELIVER, "r")
+    )
+    lent = replace(around(), instance=received)
+    made = []
+    for moment in (1.8e9, 1.9e9):
+        clock = Mock(wraps=datetime, now=lambda _, at=moment: datetime.fromtimestamp(at, UTC))
+        monkeypatch.setattr("gateway.steps.mdm.datetime", clock)
+        made.append(b"".join(chunks(run(passing(), Step(mdm=Mdm()), lent).source)))
+    assert made[0] == made[1] and made[0].split(b"|")[6] == b"20231114221320+0000"
 
 
 def test_a_document_becomes_an_object_of_its_study() -> None:

@@ -338,17 +338,17 @@ def test_an_introduction_that_a_full_disk_refused_is_said_again(tmp_path: Path) 
 
 def test_what_killed_processes_had_in_plain_is_gone_when_nobody_is_alive(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    staged, faces, opened = (
-        stage.state / name / "x" for name in ("media/0123456789abcdef01234567", "hosted/plugin-ab12", "media/in-discs")
-    )
+    names = ("media/0123456789abcdef01234567", "mail/0123.making", "hosted/plugin-ab12", "media/in-discs", "mail/0123")
+    staged, posted, faces, opened, sent = (stage.state / name / "x" for name in names)
     receipt = stage.state / "media" / "0123.json"
-    for path in (staged, faces, opened):
+    for path in (staged, posted, faces, opened, sent):
         path.parent.mkdir(parents=True)
         path.write_bytes(b"a patient")
     receipt.write_text("{}")
     try:
         stage.start()
-        assert not any(path.parent.exists() for path in (staged, faces)) and receipt.exists()
+        assert not any(path.parent.exists() for path in (staged, posted, faces))
+        assert receipt.exists() and sent.exists()
         assert opened.exists(), "its inbox has a lock, and sweeps under it"
         staged.parent.mkdir()
         stage.kill()
