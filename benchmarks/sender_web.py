@@ -2,7 +2,7 @@
 
     python -m benchmarks.sender_web < JSON lines
 
-It speaks with the harness as sender.py does. A latency is that of a request.
+It speaks with the harness as sender.py does. Bodies are made before it is ready. A latency is that of a request.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.sender import tls
@@ -18,26 +17,14 @@ from gateway.web import answers, media
 from gateway.web.client import Client, Url
 
 BATCH = 20  # objects in a request
-_CHUNK = 1 << 18
 _BOUNDARY = "benchmark-0123456789"
 _OPENING = f"--{_BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n".encode()
 _CLOSING = f"--{_BOUNDARY}--\r\n".encode()
 
 
-def body(files: list[Path]) -> Iterator[bytes]:
+def body(files: list[Path]) -> bytes:
     """The files as one multipart body."""
-    for file in files:
-        yield _OPENING
-        with file.open("rb") as source:
-            while chunk := source.read(_CHUNK):
-                yield chunk
-        yield b"\r\n"
-    yield _CLOSING
-
-
-def length(files: list[Path]) -> int:
-    """Bytes of that body."""
-    return sum(len(_OPENING) + file.stat().st_size + 2 for file in files) + len(_CLOSING)
+    return b"".join([*(part for file in files for part in (_OPENING, file.read_bytes(), b"\r\n")), _CLOSING])
 
 
 def main() -> None:
@@ -49,14 +36,14 @@ def main() -> None:
         "Content-Type": f'{media.RELATED}; type="{media.DICOM}"; boundary={_BOUNDARY}',
         "Accept": media.JSON,
     }
+    bodies = [(some, body(some)) for some in (files[at : at + BATCH] for at in range(0, len(files), BATCH))]
     print("ready", flush=True)
     sys.stdin.readline()
     latencies, refused = [], 0
     began = time.time()
-    for at in range(0, len(files), BATCH):
-        some = files[at : at + BATCH]
+    for some, whole in bodies:
         then = time.perf_counter()
-        answer = client.request("POST", f"{order['called']}/studies", headers, body(some), length(some))
+        answer = client.request("POST", f"{order['called']}/studies", headers, [whole], len(whole))
         latencies.append(time.perf_counter() - then)
         told = answers.read(answer.body)
         refused += len(some) - (len(told.stored) if told else 0)

@@ -2,7 +2,7 @@
 
 Rules of this file
 * In this order: who asks, whether there is room, what is asked, what the body is. Only then is a byte of it read.
-* A body is read under `Pace` and a total deadline, and is written to the spool while it comes; a batch is a megabyte.
+* A body is read under `Pace` and a total deadline, and is written to the spool while it comes, block after block.
 * Nothing blocks here: what waits for a disk, the writer or a key service runs on a thread.
 * An answer tells a caller of its own objects only. What goes wrong inside is told as a code in the log.
 * No reference is followed: nothing that a caller writes makes this process connect to anything.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from functools import partial
 from typing import TypeVar
@@ -35,12 +35,11 @@ from gateway.receive.stow_metadata import Metadata, MetadataRequest
 from gateway.web import media
 from gateway.web.answers import status_of, written
 from gateway.web.bearer import TokenRefused, Tokens
-from gateway.web.connection import Connection
+from gateway.web.connection import BLOCK, Connection, Direct
 from gateway.web.multipart import BadMultipart, Related
 
 log = logging.getLogger("web")
 
-BATCH = 1 << 20  # bytes that are received while those before them are written
 RETRY_AFTER = 30  # seconds
 LINGER = 1 << 20  # bytes of a refused body that are read past, so that the refusal is seen
 LINGER_TIME = 2.0
@@ -199,18 +198,13 @@ class StowServer:
         body = _Body(request, self._pace, self._limits.request_time)
         request.state.body = body
         writing: asyncio.Future[None] | None = None
-        batch: list[bytes] = []
         try:
-            async for chunk in body:
-                batch.append(chunk)
-                if writing is None or writing.done() or sum(map(len, batch)) >= BATCH:
-                    if writing is not None:
-                        await writing
-                    full, batch = batch, []
-                    writing = self._run(partial(_feed, parser, full))
+            while block := await body.block():
+                if writing is not None:
+                    await writing
+                writing = self._run(partial(parser.feed, block))  # while the next one comes
             if writing is not None:
                 await writing
-            await self._run(partial(_feed, parser, batch))
             await self._run(parser.end)
         except BadMultipart as error:
             await body.linger()
@@ -282,7 +276,7 @@ class _Single:
         self._storing = storing
         self._storing.head({})
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | bytearray) -> None:
         """More of the file."""
         self._storing.data(memoryview(data))
 
@@ -295,7 +289,7 @@ class _Single:
 
 
 class _Body:
-    """The chunks of a request's body, under a rate and a deadline. Raises RefusePeer, ClientDisconnect."""
+    """A request's body in blocks, under a rate and a deadline. Raises RefusePeer, ClientDisconnect."""
 
     def __init__(self, request: Request, limits: Limits, seconds: float) -> None:
         self._request = request
@@ -303,29 +297,72 @@ class _Body:
         self._deadline = time.monotonic() + seconds
         self._done = False
         self._begun = False
+        self._direct: Direct | None = None
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        self._pace.begin()
-        self._begun = True
-        while True:
-            left = min(self._pace.waiting(), self._deadline - time.monotonic())
+    async def block(self) -> bytes | bytearray:
+        """What comes next, b"" at its end. It lives until the next but one is asked for."""
+        if not self._begun:
+            self._pace.begin()
+            first = await self._message()
+            if not self._done:
+                connection: Connection = self._request.scope["state"]["connection"]
+                self._direct = connection.direct(len(first))
+            if first:
+                return first
+        elif self._direct is not None and self._direct.full:
+            self._done = not self._direct.left
+            if not self._done:
+                self._direct.begin()
+        if self._done:
+            return b""
+        if self._direct is not None:
+            return await self._filled(self._direct)
+        some: list[bytes] = []
+        while not self._done and sum(map(len, some)) < BLOCK:
+            some.append(await self._message())
+        return b"".join(some)
+
+    async def _filled(self, direct: Direct) -> bytearray:
+        """A whole block."""
+        before = 0
+        while not direct.full:
             try:
-                async with asyncio.timeout(left):
-                    message = await self._request.receive()
+                async with asyncio.timeout(self._left()):
+                    filled = await direct.more()
             except TimeoutError:
-                reason = "request-too-long" if time.monotonic() >= self._deadline else "too-slow"
-                raise RefusePeer(reason, security=True) from None
-            self._pace.came()
-            if message["type"] == "http.disconnect":
+                raise self._slow() from None
+            except ConnectionError:
                 self._done = True
-                raise ClientDisconnect
-            data: bytes = message.get("body", b"")
-            self._pace.earned(len(data))
-            self._done = not message.get("more_body", False)
-            if data:
-                yield data
-            if self._done:
-                return
+                raise ClientDisconnect from None
+            self._pace.came()
+            self._pace.earned(filled - before)
+            before = filled
+        return direct.block
+
+    async def _message(self) -> bytes:
+        """Some of it, by ASGI."""
+        self._begun = True
+        try:
+            async with asyncio.timeout(self._left()):
+                message = await self._request.receive()
+        except TimeoutError:
+            raise self._slow() from None
+        self._pace.came()
+        if message["type"] == "http.disconnect":
+            self._done = True
+            raise ClientDisconnect
+        data: bytes = message.get("body", b"")
+        self._pace.earned(len(data))
+        self._done = not message.get("more_body", False)
+        return data
+
+    def _left(self) -> float:
+        """Seconds that may be waited for more."""
+        return min(self._pace.waiting(), self._deadline - time.monotonic())
+
+    def _slow(self) -> RefusePeer:
+        over = time.monotonic() >= self._deadline
+        return RefusePeer("request-too-long" if over else "too-slow", security=True)
 
     async def linger(self) -> None:
         """Read past a little of a body that is not wanted: who still sends would see a reset and not the answer."""
@@ -334,14 +371,7 @@ class _Body:
         left = LINGER
         try:
             async with asyncio.timeout(LINGER_TIME):
-                while left > 0 and not self._done:
-                    message = await self._request.receive()
-                    left -= len(message.get("body", b""))
-                    self._done = message["type"] == "http.disconnect" or not message.get("more_body", False)
-        except TimeoutError:
+                while left > 0 and (block := await self.block()):
+                    left -= len(block)
+        except (TimeoutError, ClientDisconnect, RefusePeer):
             return
-
-
-def _feed(parser: Related | _Single, chunks: list[bytes]) -> None:
-    for chunk in chunks:
-        parser.feed(chunk)

@@ -4,6 +4,8 @@ Rules of this file
 * Silence and dripping buy nothing: the head of each request has a total deadline, and so has the pause before it.
 * Who calls is known before the first request: the certificate that TLS has verified.
 * The parser is h11, which refuses what is ambiguous (RFC 9112 6.3: two lengths, obsolete folding, bad chunks).
+* A body whose length h11 has found goes past it (`Direct`): TLS writes into a buffer of ours, block after block, and
+  nothing is copied on the way. Not a byte beyond that length is taken, so that the next head is h11's again.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import logging
 import ssl
 from typing import Any
 
+import h11
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
@@ -20,6 +23,9 @@ from uvicorn.server import ServerState
 from gateway.security.tls import describe, stale
 
 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # its warnings quote what a peer sent
+
+BLOCK = 512 << 10  # bytes of a body that are handed on at once
+_READ = memoryview(bytearray(64 << 10))  # of all connections of the loop: what comes is copied out in the same turn
 
 
 def server_config(app: Any, head: int, idle: float) -> Config:
@@ -41,7 +47,62 @@ def server_config(app: Any, head: int, idle: float) -> Config:
     return config
 
 
-class Connection(H11Protocol):
+class Direct:
+    """The rest of one body, as blocks that are full. Two buffers: a block lives until the next but one is begun."""
+
+    def __init__(self, connection: Connection, left: int) -> None:
+        """`left` bytes are still to come, one at least."""
+        self._connection = connection
+        self._spare: bytearray | None = None
+        self._came = asyncio.Event()
+        self._lost = False
+        self.left = left  # to come
+        self.block = bytearray(min(BLOCK, left))
+        self._fill = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether `block` may be used: the last one is as long as the body has it."""
+        return self._fill == len(self.block)
+
+    def begin(self) -> None:
+        """The next block, once this one is full and its twin is of no use any more."""
+        size = min(BLOCK, self.left)
+        before, self.block = self.block, self._spare if self._spare is not None else bytearray(size)
+        if len(self.block) != size:
+            self.block = bytearray(size)
+        self._spare = before
+        self._fill = 0
+        self._connection.flow.resume_reading()
+
+    async def more(self) -> int:
+        """Wait until something comes; the octets of `block` there are now. Raises ConnectionError."""
+        while not self._came.is_set() and not self._lost:
+            await self._came.wait()
+        self._came.clear()
+        if self._lost:
+            raise ConnectionResetError
+        return self._fill
+
+    def room(self) -> memoryview:
+        """Where the next bytes go; never beyond this body."""
+        return memoryview(self.block)[self._fill :]
+
+    def came(self, octets: int) -> None:
+        """So many are there."""
+        self._fill += octets
+        self.left -= octets
+        if self.full:
+            self._connection.flow.pause_reading()
+        self._came.set()
+
+    def lost(self) -> None:
+        """The peer is gone."""
+        self._lost = True
+        self._came.set()
+
+
+class Connection(H11Protocol, asyncio.BufferedProtocol):
     """One connection. `gone` is set when it is closed."""
 
     def __init__(self, config: Config, state: ServerState, *, number: int, address: str, head_time: float) -> None:
@@ -54,6 +115,7 @@ class Connection(H11Protocol):
         self.gone = asyncio.Event()
         self._head_time = head_time
         self._head: asyncio.TimerHandle | None = None
+        self._direct: Direct | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """TLS is done, or there is none."""
@@ -70,9 +132,37 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is closed."""
         self._head_has_come()
+        if self._direct is not None:
+            self._direct.lost()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self.gone.set()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes of the peer go."""
+        return _READ if self._direct is None else self._direct.room()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """They are there."""
+        if self._direct is None:
+            self.data_received(bytes(_READ[:nbytes]))
+        else:
+            self._direct.came(nbytes)
+
+    def direct(self, came: int) -> Direct | None:
+        """Take the rest of the body under way past the parser; None where its length is not known before.
+
+        `came`: octets of it that were received through ASGI. No more of it comes that way.
+        """
+        lengths = {value for name, value in self.headers if name == b"content-length"}
+        if len(lengths) != 1 or any(name == b"transfer-encoding" for name, _ in self.headers):
+            return None
+        left = int(lengths.pop()) - came
+        if left <= 0 or self.cycle.body or not self.cycle.more_body or self.transport.is_closing():
+            return None
+        self._direct = Direct(self, left)
+        self.flow.resume_reading()  # what came before may have been more than ASGI holds at once
+        return self._direct
 
     def data_received(self, data: bytes) -> None:
         """More bytes of the peer."""
@@ -84,6 +174,12 @@ class Connection(H11Protocol):
 
     def on_response_complete(self) -> None:
         """A request is answered; another may follow."""
+        direct, self._direct = self._direct, None
+        if direct is not None and not self.transport.is_closing():
+            if direct.left or self.conn.our_state is not h11.DONE:  # answered before its end: what follows is no head
+                self.transport.close()
+            else:  # this one still waits for the body
+                self.conn = h11.Connection(h11.SERVER, self.config.h11_max_incomplete_event_size or 0)
         super().on_response_complete()
         if self.busy:  # the next one had come already
             self._head_has_come()

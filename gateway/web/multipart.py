@@ -81,15 +81,15 @@ class Related:
             max_header_size=part_head,
         )
 
-    def feed(self, data: bytes) -> None:
-        """More of the body. Raises BadMultipart, and whatever the handler raises."""
+    def feed(self, data: bytes | bytearray) -> None:
+        """More of the body, which does not change meanwhile. Raises BadMultipart, and whatever the handler raises."""
         if self._ended:
             self._after += len(data)
             if self._after > EPILOGUE:
                 raise BadMultipart("multipart-epilogue")
             return
         try:
-            self._parser.write(data)
+            self._parser.write(data)  # type: ignore[arg-type] # a bytearray has all that it asks of bytes
         except MultipartParseError as error:
             raise BadMultipart("multipart-malformed") from error
 

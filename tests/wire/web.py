@@ -88,6 +88,7 @@ class Server:
         self.spool = Spool(folder / "state" / "spool", reserve=0)
         self.writer = FakeWriter()
         self.admits = True
+        self.ponders = 0.0  # seconds until it admits
         ruleset = compile_ruleset(config, rules_hash(config))
         commits, readers = ThreadPoolExecutor(8), ThreadPoolExecutor(8)
         here = Here(config.listeners[0], ruleset, self.spool, self.writer, commits, time.time)  # type: ignore[arg-type]
@@ -101,6 +102,7 @@ class Server:
         self._thread.start()
 
     async def _admitted(self, connection: Connection) -> bool:
+        await asyncio.sleep(self.ponders)
         return self.admits
 
     def _run(self) -> None:
