@@ -6,18 +6,21 @@
 Rules of this file
 * openssl signs and encrypts each file by two programs in a pipe, as a script would; it makes no DICOMDIR and verifies
   nothing. The gateway checks, signs, encrypts, writes the DICOMDIR, syncs, reads all of it again and compares.
+* Times are of the clock. CPU is what all processes of a system took together: other work of the machine bends it less.
 * What the gateway made is opened by it, what openssl made by openssl: a figure of a set that does not open is none.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import study
 
@@ -51,58 +54,80 @@ def pki(folder: Path) -> None:
     subprocess.run([GATEWAY, "certs", "dev", folder], check=True, stdout=subprocess.DEVNULL)
 
 
-def ours(files: list[Path], certs: Path, out: Path) -> tuple[float, int]:
+class Run(NamedTuple):
+    """What one round took."""
+
+    seconds: float
+    cpu: float  # seconds, user and system, of all its processes
+    resident: int = 0  # bytes at most; of the gateway
+
+
+def _cpu() -> float:
+    """Seconds that our children have taken so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def ours(files: list[Path], certs: Path, out: Path) -> Run:
     """Seconds and peak bytes of `media create`; raises where the set does not open."""
     keys = ["--recipient", certs / "reader.pem", "--signer", certs / "media-signer.pem"]
     keys += ["--signer-key", certs / "media-signer.key"]
+    before = _cpu()
     made = timed([GATEWAY, "media", "create", "--profile", PROFILE, "--format", "folder", "--out", out, *keys,
                   files[0].parent], out.parent)  # fmt: skip
+    used = _cpu() - before
     who = ["--cert", certs / "reader.pem", "--key", certs / "reader.key", "--ca", certs / "ca.pem"]
     subprocess.run([GATEWAY, "media", "verify", *who, out], check=True, stdout=subprocess.DEVNULL)
-    return made.seconds, made.resident
+    return Run(made.seconds, used, made.resident)
 
 
-def openssl(files: list[Path], certs: Path, out: Path) -> tuple[float, int]:
+def openssl(files: list[Path], certs: Path, out: Path) -> Run:
     """The same by openssl, file by file; raises where one does not open."""
     out.mkdir()
     sign = ["openssl", "cms", "-sign", "-nodetach", "-binary", "-outform", "DER", "-md", "sha256"]
     sign += ["-signer", str(certs / "media-signer.pem"), "-inkey", str(certs / "media-signer.key")]
     encrypt = ["openssl", "cms", "-encrypt", "-binary", "-outform", "DER", "-aes-256-cbc"]
-    began = time.perf_counter()
+    began, before = time.perf_counter(), _cpu()
     for file in files:
         with (
             (out / file.name).open("wb") as target,
             subprocess.Popen([*sign, "-in", str(file)], stdout=subprocess.PIPE) as first,
         ):
             subprocess.run([*encrypt, str(certs / "reader.pem")], stdin=first.stdout, stdout=target, check=True)
-    seconds = time.perf_counter() - began
+    found = Run(time.perf_counter() - began, _cpu() - before)
     open_ = ["openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-inkey", str(certs / "reader.key")]
     open_ += ["-recip", str(certs / "reader.pem"), "-in", str(out / files[-1].name)]
     subprocess.run(open_, check=True, stdout=subprocess.DEVNULL)
-    return seconds, 0
+    return found
 
 
 def compare(title: str, objects: int, large: int, rounds: int, folder: Path) -> str:
     """One table."""
     files = inputs(folder / "in", objects, large)
     size = sum(file.stat().st_size for file in files)
-    times: dict[str, list[float]] = {"gateway": [], "openssl": []}
-    peak = 0
+    runs: dict[str, list[Run]] = {"gateway": [], "openssl": []}
     for number in range(rounds):
         for name in ("gateway", "openssl") if number % 2 else ("openssl", "gateway"):
             out = folder / "out"
-            seconds, most = (ours if name == "gateway" else openssl)(files, folder / "certs", out)
-            times[name].append(seconds)
-            peak = max(peak, most)
+            runs[name].append((ours if name == "gateway" else openssl)(files, folder / "certs", out))
             shutil.rmtree(out)
     shutil.rmtree(folder / "in")
     lines = [f"## media, {title}: {len(files)} objects, {size / 1e6:.0f} MB, {rounds} rounds", ""]
-    lines += ["| system | MB/s | RSS MiB | gateway / it |", "|---|---|---|---|"]
-    ratio = [b / a for a, b in zip(times["gateway"], times["openssl"], strict=True)]
-    lines.append(f"| gateway | {spread([size / 1e6 / each for each in times['gateway']])} | {peak >> 20} |  |")
-    lines.append(f"| openssl cms | {spread([size / 1e6 / each for each in times['openssl']])} | |"
-                 f" {statistics.median(ratio):.2f} ({min(ratio):.2f}-{max(ratio):.2f}) x |")  # fmt: skip
+    lines += ["| system | MB/s | CPU s | RSS MiB | gateway / it | by CPU |", "|---|---|---|---|---|---|"]
+    pairs = list(zip(runs["gateway"], runs["openssl"], strict=True))
+    for name, taken in runs.items():
+        cells = [spread([size / 1e6 / run.seconds for run in taken]), spread([run.cpu for run in taken])]
+        if name == "gateway":
+            cells += [str(max(run.resident for run in taken) >> 20), "", ""]
+        else:
+            cells += ["", *(_times(ratios) for ratios in ([b.seconds / a.seconds for a, b in pairs],
+                                                         [b.cpu / a.cpu for a, b in pairs]))]  # fmt: skip
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _times(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) x"
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ What values mean is the caller's. Tags are the identifier octet as a number: no 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from gateway.security.cms.errors import NotOpened
@@ -46,6 +47,7 @@ def integer(number: int) -> bytes:
     return value(INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
 
 
+@lru_cache(maxsize=256)
 def oid(dotted: str) -> bytes:
     """An OBJECT IDENTIFIER in DER."""
     first, second, *rest = map(int, dotted.split("."))

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Protocol
 
 from cryptography import x509
@@ -127,6 +128,7 @@ def wrap(
     raise NotWritten("cms-recipient", "the public key is neither RSA nor EC")
 
 
+@lru_cache(maxsize=64)  # a set of 2,000 files has one signer and few recipients
 def issuer_and_serial(certificate: x509.Certificate) -> bytes:
     """IssuerAndSerialNumber in DER, both byte for byte as the certificate has them (RFC 5280 section 4.1)."""
     found = ber.inside(certificate.tbs_certificate_bytes)
