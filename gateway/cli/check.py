@@ -189,9 +189,8 @@ def _signatures(step: Step, loc: Loc, places: Positions) -> list[Problem]:
     from gateway.steps.verify import trusted
 
     if step.sign is not None:
-        pair = KeyPair(certificate=step.sign.certificate, key=step.sign.key)
-        texts = signers.problems(pair, rsa_only=True)
-        warned = [places.warn((*loc, "sign", "key"), text) for text in tls.warnings(pair)]
+        texts = signers.problems(step.sign, rsa_only=True)
+        warned = [places.warn((*loc, "sign", "key"), text) for text in tls.warnings(step.sign)]
         return [places.at_value((*loc, "sign"), text) for text in texts] + warned
     assert step.verify is not None
     try:

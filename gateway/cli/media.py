@@ -17,6 +17,7 @@ import typer
 
 from gateway.cli.common import columns, fail
 from gateway.config.mail import DEFAULT_PROFILE, address
+from gateway.config.secrets import resolve
 from gateway.config.units import size as read_size
 from gateway.dimse.uids import name_of
 from gateway.errors import GatewayError
@@ -38,9 +39,18 @@ Medium = Annotated[Path, typer.Argument(metavar="MEDIA", help="A folder, an ISO 
 Certificate = Annotated[
     Path | None, typer.Option("--cert", metavar="CERT", help="Your certificate: who the medium was made for.")
 ]
-Key = Annotated[Path | None, typer.Option("--key", metavar="KEY", help="Its private key (PEM, or PKCS #12).")]
+Key = Annotated[
+    str | None, typer.Option("--key", metavar="KEY", help="Its private key: PEM, PKCS #12, or a pkcs11: URI.")
+]
+Pin = Annotated[
+    str | None,
+    typer.Option("--pin", metavar="REF", help="PIN of a token, or password of a key: env:NAME or file:PATH."),
+]
 Password = Annotated[
     Path | None, typer.Option("--password-file", metavar="FILE", help="The password: a file that only you may read.")
+]
+SignerKey = Annotated[
+    str | None, typer.Option(metavar="KEY", help="The signer's private key: PEM, PKCS #12, or a pkcs11: URI.")
 ]
 Authority = Annotated[
     Path | None, typer.Option("--ca", metavar="CA", help="Who you trust to name signers; else they are unverified.")
@@ -57,7 +67,8 @@ def create(
     ] = None,
     password_file: Password = None,
     signer: Annotated[Path | None, typer.Option(metavar="CERT", help="Who signs each file.")] = None,
-    signer_key: Annotated[Path | None, typer.Option(metavar="KEY", help="The signer's private key.")] = None,
+    signer_key: SignerKey = None,
+    pin: Pin = None,
     format: Annotated[
         Literal["folder", "zip", "iso"] | None,
         typer.Option(help="Else by the name of --out. With a folder as --out: one file for each volume."),
@@ -80,7 +91,9 @@ def create(
             label,
             read_size(capacity) if capacity else 0,
             index,
-            protection(recipient or [], password_of(password_file) if password_file else None, signer, signer_key),
+            protection(
+                recipient or [], password_of(password_file) if password_file else None, signer, signer_key, _pin(pin)
+            ),
         )
         with _progress() as progress:
             made = make(found(inputs), order, out, progress)
@@ -93,6 +106,7 @@ def open_(
     out: Annotated[Path, typer.Option(help="Folder for the objects; it must not exist.")],
     cert: Certificate = None,
     key: Key = None,
+    pin: Pin = None,
     password_file: Password = None,
     ca: Authority = None,
     salvage: Annotated[
@@ -101,7 +115,9 @@ def open_(
 ) -> None:
     """Decrypt, verify and compare with the DICOMDIR; the objects appear in --out when all of them are right."""
     with _told(), _progress() as progress:
-        report = open_medium(medium, opener(cert, key, password_file, ca), out, salvage=salvage, progress=progress)
+        report = open_medium(
+            medium, opener(cert, key, password_file, ca, _pin(pin)), out, salvage=salvage, progress=progress
+        )
     _tell_report(report, key is not None or password_file is not None)
 
 
@@ -110,12 +126,13 @@ def verify(
     medium: Medium,
     cert: Certificate = None,
     key: Key = None,
+    pin: Pin = None,
     password_file: Password = None,
     ca: Authority = None,
 ) -> None:
     """Do all that `open` does, and release nothing."""
     with _told(), _progress() as progress:
-        report = open_medium(medium, opener(cert, key, password_file, ca), None, progress=progress)
+        report = open_medium(medium, opener(cert, key, password_file, ca, _pin(pin)), None, progress=progress)
     _tell_report(report, key is not None or password_file is not None)
 
 
@@ -126,14 +143,15 @@ def mail(
     to: Annotated[list[str], typer.Option(metavar="ADDRESS", help="Who gets it; may be repeated.")],
     recipient: Annotated[list[Path], typer.Option(metavar="CERT", help="Who can read it; may be repeated.")],
     signer: Annotated[Path, typer.Option(metavar="CERT", help="Who signs it.")],
-    signer_key: Annotated[Path, typer.Option(metavar="KEY", help="The signer's private key.")],
+    signer_key: Annotated[str, typer.Option(metavar="KEY", help="The signer's private key, as for `create`.")],
     out: Annotated[Path, typer.Option(help="A folder for MESSAGE1.EML ...; it must not exist.")],
     profile: Annotated[str, typer.Option(metavar="NAME", help="One of the -ZIP-MAIL profiles.")] = DEFAULT_PROFILE,
     size: Annotated[str, typer.Option(help="Of one message at most; more becomes several.")] = "20MiB",
+    pin: Pin = None,
 ) -> None:
     """Write a File-set as e-mails, signed and encrypted (PS3.15 B.8), ready for a server that sends them."""
     with _told():
-        keys = protection(recipient, None, signer, signer_key)
+        keys = protection(recipient, None, signer, signer_key, _pin(pin))
         assert keys is not None
         post = Post.of(profile, keys, read_size(size))
         with _progress() as progress:
@@ -146,11 +164,12 @@ def list_(
     medium: Medium,
     cert: Certificate = None,
     key: Key = None,
+    pin: Pin = None,
     password_file: Password = None,
 ) -> None:
     """The records of its DICOMDIR: types, File IDs, SOP classes, transfer syntaxes. No value of a patient."""
     with _told():
-        directory = contents(medium, opener(cert, key, password_file, None))
+        directory = contents(medium, opener(cert, key, password_file, None, _pin(pin)))
     rows = []
     for record in directory.records:
         file = record.file
@@ -176,6 +195,11 @@ def _told() -> Iterator[None]:
         yield
     except (GatewayError, TransformError, ValueError) as error:
         fail(str(error))
+
+
+def _pin(ref: str | None) -> bytes | None:
+    """Raises GatewayError."""
+    return resolve(ref, least=1) if ref else None
 
 
 def _profile(name: str) -> ApplicationProfile:

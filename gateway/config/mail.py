@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from gateway.config.block import Block, KeyPair
+from gateway.config.block import Block, HeldKey
 from gateway.config.document import Positions
 from gateway.config.plain import given, text
 from gateway.config.problems import Loc, Problem
@@ -50,7 +50,7 @@ class MailDestination(Block):
     from_: Address = Field(alias="from")
     to: Addresses
     recipients: FileRefs  # certificates (RSA) of who can read it
-    sign: KeyPair  # B.8 asks for it: who sends is authorized to
+    sign: HeldKey  # B.8 asks for it: who sends is authorized to
     profile: Literal["STD-GEN-SEC-ZIP-MAIL", "STD-GEN-ZIP-MAIL", "STD-DTL-SEC-ZIP-MAIL"] = DEFAULT_PROFILE
     size: Size = Field(20 << 20, ge=4 << 20, le=1 << 30)  # bytes of one message as it is sent; more becomes several
     timeout: Duration = Field(60.0, gt=0)  # connecting, each write, and any one answer

@@ -17,6 +17,7 @@ from pydantic import Field, PrivateAttr
 
 from gateway.config.annotations import Aim, Annotations, HttpDestination
 from gateway.config.block import Block as Block
+from gateway.config.block import HeldKey as HeldKey
 from gateway.config.block import KeyPair as KeyPair
 from gateway.config.document import Positions
 from gateway.config.mail import MailDestination
@@ -183,7 +184,7 @@ class MediaListener(Block):
     dir: FileRef
     quiet: Duration = 10.0  # a medium that has not changed for so long is complete
     poll: Duration = Field(2.0, gt=0)  # between two looks
-    identity: KeyPair | None = None  # who they are encrypted for
+    identity: HeldKey | None = None  # who they are encrypted for
     password: SecretRef | None = None
     trust: FileRef | None = None  # PEM of the anchors of signers; then only what they sign is taken
     accept: Literal["known", "any"] = "known"
@@ -309,7 +310,7 @@ class MediaDestination(Block):
     profile: str  # application profile of PS3.11, by its own name
     recipients: FileRefs = ()  # certificates of who may open it: a -SEC- profile
     password: SecretRef | None = None  # the same, by a password
-    sign: KeyPair | None = None  # who signs each file of a secure set
+    sign: HeldKey | None = None  # who signs each file of a secure set
     format: Literal["folder", "zip", "iso"] | None = None  # default: what the profile's medium is made of
     capacity: Size = 0  # bytes of one medium; 0: the profile's own
     label: str = "DICOM"  # File-set ID and volume label
@@ -523,7 +524,7 @@ class Route(Block):
 class Manifests(Block):
     """Signed manifests of what was delivered (docs/manifests.md)."""
 
-    sign: KeyPair  # a certificate for signing, not the one for TLS
+    sign: HeldKey  # a certificate for signing, not the one for TLS
     dir: FileRef  # they are kept here, by destination
 
 

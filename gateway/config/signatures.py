@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gateway.config.block import Block
+from gateway.config.block import Block, HeldKey
 from gateway.config.units import FileRef
 
 SignatureProfile = Literal["base", "creator", "authorization", "sr"]  # PS3.15 C.1 to C.4
@@ -24,11 +24,9 @@ class Verification(Block):
     require: SignatureProfile | None = None  # a signature of this profile must be there
 
 
-class Signing(Block):
-    """The gateway signs."""
+class Signing(HeldKey):
+    """The gateway signs: an RSA certificate for signing, not the one for TLS."""
 
-    certificate: FileRef  # for signing, RSA; not the one for TLS
-    key: FileRef
     profile: SignatureProfile = "base"
     mac: Literal["sha256", "sha384", "sha512"] = "sha256"
     purpose: str = ""  # code value of CID 7007

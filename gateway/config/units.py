@@ -12,7 +12,7 @@ import unicodedata
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BeforeValidator, PlainValidator, ValidationInfo
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -92,6 +92,15 @@ def file_ref(value: Any, info: ValidationInfo) -> str:
     return str(_base(info) / value.removeprefix("file:"))
 
 
+def key_ref(value: Any, info: ValidationInfo) -> Path | str:
+    """A private key: a file as above, or a key on a PKCS #11 token by its RFC 7512 URI, `pkcs11:...`."""
+    if isinstance(value, str) and value.startswith("pkcs11:"):
+        if "pin-value" in value:
+            raise ValueError("a PIN does not belong into the URI: name it by `pin`")
+        return value
+    return Path(file_ref(value, info))
+
+
 def _base(info: ValidationInfo) -> Path:
     return Path(info.context["base"]) if info.context else Path()
 
@@ -158,6 +167,7 @@ AETitle = Annotated[str, BeforeValidator(ae_title)]
 Identifier = Annotated[str, BeforeValidator(identifier)]
 Assigner = Annotated[str, BeforeValidator(assigner)]
 FileRef = Annotated[Path, BeforeValidator(file_ref)]
+KeyRef = Annotated[Path | str, PlainValidator(key_ref)]  # BeforeValidator: read back from JSON, a URI became a Path
 HttpsUrl = Annotated[str, BeforeValidator(https_url)]
 WebUrl = Annotated[str, BeforeValidator(web_url)]
 UrlPath = Annotated[str, BeforeValidator(url_path)]

@@ -43,7 +43,7 @@ from gateway.media.secure import protection
 from gateway.media.survey import Surveyed
 from gateway.model import Result, Unit
 from gateway.pipeline import Outgoing
-from gateway.security.cms.errors import NotWritten
+from gateway.security.signers import pin_of
 
 log = logging.getLogger("deliver")
 
@@ -55,7 +55,7 @@ TAKEN: Final = "taken"
 
 def ordered(to: MailDestination) -> Post:
     """What a destination asks for. Raises GatewayError where its keys cannot be used."""
-    keys = protection(to.recipients, None, to.sign.certificate, to.sign.key)
+    keys = protection(to.recipients, None, to.sign.certificate, to.sign.key, pin_of(to.sign))
     assert keys is not None
     return Post.of(to.profile, keys, to.size)
 
@@ -203,12 +203,11 @@ class MailSession:
         file = staging / f"{message.id}.eml"
         try:
             self._post.written([FileMember(each.path, n) for n, each in enumerate(theirs, 1)], letter, file, told)
-        except (MediaError, NotWritten) as error:
+        except GatewayError as error:
             if error.reason in _HELD:
                 return Answer(Result.HELD, None, error.reason)
-            raise DestinationDown(
-                "media-keys" if isinstance(error, NotWritten) else error.reason, error.detail
-            ) from error
+            reason = error.reason if isinstance(error, MediaError) else "media-keys"  # a certificate's end, a token
+            raise DestinationDown(reason, error.detail) from error
         if message.state == TRYING:
             log.warning(fields("mail-again", name=message.id))
         server = self._listening()

@@ -39,7 +39,10 @@ from gateway.media.progress import Told
 from gateway.media.secure import protection
 from gateway.model import Unit
 from gateway.pipeline import Outgoing
+from gateway.security.cms.errors import NotWritten
 from gateway.security.cms.passwords import Password
+from gateway.security.signed import NotSigned
+from gateway.security.signers import pin_of
 from profiles.media import load
 
 _DOWN: Final = frozenset({"media-disk-full", "media-unreadable", "media-output", "media-not-reconciled"})
@@ -75,8 +78,10 @@ def ordered(to: MediaDestination) -> Order:
     """What a destination asks for. Raises GatewayError where its keys cannot be used, KeyError for its profile."""
     profile = load(to.profile)
     word = Password(resolve(to.password)) if to.password is not None else None
-    signer, key = (to.sign.certificate, to.sign.key) if to.sign is not None else (None, None)
-    keys = protection(to.recipients, word, signer, key)
+    if to.sign is None:
+        keys = protection(to.recipients, word, None, None)
+    else:
+        keys = protection(to.recipients, word, to.sign.certificate, to.sign.key, pin_of(to.sign))
     return Order(profile, to.format or profile.medium.formats[0], to.label, to.capacity, to.index, keys)
 
 
@@ -132,7 +137,14 @@ class MediaSession:
                 raise DestinationDown("media-differs", "a set of this group's name is there and is another one")
             return
         members = [FileMember(each.path, number) for number, each in enumerate(taken, 1)]
-        make(members, self._order, hidden, told)
+        try:
+            make(members, self._order, hidden, told)
+        except (NotWritten, NotSigned) as error:  # a certificate's time is over
+            raise DestinationDown("media-keys", str(error)) from error
+        except GatewayError as error:
+            if not error.reason.startswith("token-"):
+                raise
+            raise DestinationDown("media-keys", str(error)) from error
         kept(receipt, _found(hidden))
         hidden.rename(final)
         sync(self._folder)

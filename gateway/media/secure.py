@@ -72,9 +72,16 @@ class CmsOpener:
 
 
 def protection(
-    recipient: Sequence[Path], password: Password | None, signer: Path | None, signer_key: Path | None
+    recipient: Sequence[Path],
+    password: Password | None,
+    signer: Path | None,
+    signer_key: Path | str | None,
+    pin: bytes | None = None,
 ) -> CmsProtection | None:
-    """Who may open a medium that is made, and who signs it; None where nobody is named. Raises GatewayError."""
+    """Who may open a medium that is made, and who signs it; None where nobody is named. Raises GatewayError.
+
+    `signer_key`: a file, or a PKCS #11 URI with its `pin`.
+    """
     if (signer is None) != (signer_key is None):
         raise MediaError("media-keys", "--signer and --signer-key belong together")
     to: list[Recipient] = []
@@ -89,7 +96,7 @@ def protection(
         to.append(password)
     by = None
     if signer is not None and signer_key is not None:
-        by = read_signer(signer_key, signer)
+        by = read_signer(signer_key, signer, pin)
         if not isinstance(by.key.public_key(), rsa.RSAPublicKey):
             raise MediaError("media-keys", f"{signer}: PS3.15 D.1 knows RSA signatures only")
         for fault in (*validity_faults(by.chain[0], datetime.now(UTC)), usage_fault(by.chain[0])):
@@ -102,11 +109,17 @@ def protection(
     return CmsProtection(to, by)
 
 
-def opener(cert: Path | None, key: Path | None, password_file: Path | None, ca: Path | None) -> CmsOpener | None:
+def opener(
+    cert: Path | None,
+    key: Path | str | None,
+    password_file: Path | None,
+    ca: Path | None,
+    pin: bytes | None = None,
+) -> CmsOpener | None:
     """What opens a medium; None where no key and no password is named. Raises GatewayError."""
     by: list[Reader] = []
     if key is not None:
-        by.append(read_holder(key, cert))
+        by.append(read_holder(key, cert, pin))
     elif cert is not None:
         raise MediaError("media-keys", "--cert without --key opens nothing")
     if password_file is not None:

@@ -43,7 +43,7 @@ from gateway.rulebook import Ruleset
 from gateway.security.cms.envelopes import Reader
 from gateway.security.cms.keys import read_holder
 from gateway.security.cms.passwords import Password
-from gateway.security.signers import read_anchors
+from gateway.security.signers import pin_of, read_anchors
 from gateway.store.spool import Incoming, Spool
 from gateway.writer.client import WriterClient
 from gateway.writer.messages import Closed, Opened
@@ -218,7 +218,7 @@ def readers(media: MediaListener) -> tuple[list[Reader], list[x509.Certificate] 
     """Who can open them, and whose signers are believed. Raises GatewayError."""
     by: list[Reader] = []
     if media.identity is not None:
-        by.append(read_holder(media.identity.key, media.identity.certificate))
+        by.append(read_holder(media.identity.key, media.identity.certificate, pin_of(media.identity)))
     if media.password is not None:
         by.append(Password(resolve(media.password)))
     return by, None if media.trust is None else read_anchors(media.trust)

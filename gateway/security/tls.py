@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.config.schema import KeyPair, Tls
+from gateway.config.schema import HeldKey, KeyPair, Tls
 from gateway.errors import ConfigRefused
 from gateway.logs import fields
 from gateway.security.credentials import crl_problems, pair_problems, pair_warnings, trust_problems
@@ -92,7 +92,7 @@ def problems(tls: Tls, identity: KeyPair | None, *, server: bool, anonymous: boo
     return found
 
 
-def warnings(identity: KeyPair | None) -> list[str]:
+def warnings(identity: KeyPair | HeldKey | None) -> list[str]:
     """What an operator should see to, for `check`."""
     return [] if identity is None else pair_warnings(identity)
 

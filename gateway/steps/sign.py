@@ -13,10 +13,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
-from gateway.config.schema import KeyPair, Step
+from gateway.config.schema import HeldKey, Step
 from gateway.config.signatures import Signing
-from gateway.errors import GatewayError, HoldObject
+from gateway.errors import GatewayError, HoldObject, WaitObject
 from gateway.security.signatures.making import Wish
 from gateway.security.signatures.making import sign as signed
 from gateway.security.signed import Signer
@@ -24,6 +25,8 @@ from gateway.security.signers import read_signer
 from gateway.steps import checking
 from gateway.steps.contract import Around, Passing
 from transforms.deidentify.context import replacement
+
+_TOKEN: Final = frozenset({"token-unusable", "token-failed"})
 
 
 def told(step: Step) -> str:
@@ -47,6 +50,8 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
             passing.source, passing.syntax, by, wish, now=received, signature_uid=replacement(name.digest())
         )
     except GatewayError as error:
+        if isinstance(how.key, str) and error.reason in _TOKEN:  # it may be back soon
+            raise WaitObject("token-failed", error.detail) from error
         raise HoldObject(error.reason, error.detail) from error
     checking.data_set(passing, around, source, passing.identity.sop_instance, uid)
     said = f"signed by the {how.profile} profile" if around.trace else None
@@ -55,10 +60,12 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
 
 def signer(block: Signing) -> Signer:
     """Who signs, read anew where a file was changed. Raises GatewayError (signer-unusable)."""
+    if isinstance(block.key, str):  # hsm.py keeps it open, while it works
+        return read_signer(block)
     files = (block.certificate, block.key)
     return _read(*files, tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files))
 
 
 @lru_cache(maxsize=16)
 def _read(certificate: Path, key: Path, _changed: tuple[int, ...]) -> Signer:
-    return read_signer(KeyPair(certificate=certificate, key=key))
+    return read_signer(HeldKey(certificate=certificate, key=key))

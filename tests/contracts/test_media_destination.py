@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace as changed
 
-from gateway.config.schema import Destination, KeyPair, MediaDestination
+from gateway.config.schema import Destination, HeldKey, MediaDestination
 from gateway.deliver import media, staging
 from gateway.deliver.media import MediaCarrier
 from gateway.errors import DestinationDown, HoldObject, WaitObject
@@ -183,7 +183,7 @@ def pki(tmp_path: Path) -> Pki:
 def test_a_secure_set_opens_for_its_recipient_and_nothing_plain_was_ever_there(tmp_path: Path, pki: Pki) -> None:
     to = pki.issue("reader", pki.ca, kind="rsa2048", eku=(), usage=("key_encipherment",)).pair
     by = pki.issue("signer", pki.ca, kind="rsa2048", eku=("email",), usage=("digital_signature",)).pair
-    keys = {"recipients": [str(to.certificate)], "sign": KeyPair(certificate=by.certificate, key=by.key)}
+    keys = {"recipients": [str(to.certificate)], "sign": HeldKey(certificate=by.certificate, key=by.key)}
     out = carrier(tmp_path, profile="STD-GEN-SEC-USB-J2K", **keys)
 
     def watched() -> Iterator[Outgoing]:

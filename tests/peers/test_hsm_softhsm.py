@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from cryptography.hazmat.primitives import serialization
+from typer.testing import CliRunner
 
-from gateway.errors import GatewayError
+from gateway.cli import media as media_command
+from gateway.cli.check import outside
+from gateway.config.load import examine_bytes
+from gateway.config.schema import Config, Step
+from gateway.deliver.mail import ordered as mail_order
+from gateway.deliver.media import ordered as media_order
+from gateway.errors import GatewayError, WaitObject
+from gateway.media.secure import CmsProtection
+from gateway.model import Identity
+from gateway.receive.media import readers
+from gateway.security import signed, signers
 from gateway.security.cms.algorithms import Algorithms
 from gateway.security.cms.errors import NotOpened
 from gateway.security.cms.keys import read_holder, read_signer
+from gateway.security.cms.recipients import Holder
 from gateway.security.signatures.judging import State
 from gateway.security.signatures.making import Wish, sign
+from gateway.steps.contract import Around, Passing
+from gateway.steps.sign import run as run_step
+from gateway.steps.sign import signer
+from tests.unit.media.objects import files
 from tests.unit.security.cms.parties import Parties, opens, seal, unseal
 from tests.unit.security.pki import Issued
 from tests.unit.signatures.objects import IMAGE, NOW, judged, whole
@@ -138,3 +156,132 @@ def test_what_the_token_cannot_do_is_told(token: Token, parties: Parties) -> Non
     sealed = seal(b"content", [parties.rsa], None, Algorithms(oaep=True))
     with pytest.raises(GatewayError, match="token-failed"):
         unseal(sealed, read_holder(token.uri(parties.rsa), parties.rsa.pair.certificate, PIN))
+
+
+def test_media_are_signed_and_opened_by_keys_on_the_token(
+    token: Token, parties: Parties, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_PIN", PIN.decode())
+    files(tmp_path / "in", 1)
+    signer = parties.signer.pair.certificate
+    signing = ["--signer", signer, "--signer-key", token.uri(parties.signer), "--pin", "env:THE_PIN"]
+    to = ["--recipient", parties.rsa.pair.certificate]
+
+    def run(*arguments: object) -> Result:
+        return CliRunner().invoke(media_command.app, [str(each) for each in arguments])
+
+    done = run("create", "--profile", "STD-GEN-SEC-USB-J2K", "--out", tmp_path / "set", *to, *signing, tmp_path / "in")
+    assert done.exit_code == 0, done.output
+    who = ["--cert", parties.rsa.pair.certificate, "--key", token.uri(parties.rsa), "--ca", parties.ca_file]
+    for pin in (["--pin", "env:THE_PIN"], []):  # this process has logged in already
+        done = run("verify", *who, *pin, tmp_path / "set")
+        assert done.exit_code == 0 and "signed by CN=signer, trusted" in done.stdout, done.output
+    assert run("verify", *who[:2], "--key", token.uri(parties.signer), tmp_path / "set").exit_code == 2
+    assert run("create", *to, "--profile", "STD-GEN-SEC-CD", "--out", tmp_path / "no", *signing[:2], "--signer-key",
+               token.uri("nobody"), tmp_path / "in").exit_code == 2  # fmt: skip
+    assert not (tmp_path / "no").exists()
+
+
+RULE_FILE = """\
+version: 1
+state: {{dir: ./state}}
+listeners:
+  - {{id: a, dimse: {{ae: GATEWAY, port: 2762}}, unsafe_plaintext: a test}}
+  - {{id: discs, media: {{dir: ./in, identity: {{certificate: {rsa}.pem, key: '{rsa_key}', pin: env:THE_PIN}}}}}}
+destinations:
+  discs: {{media: {{dir: ./out, profile: STD-GEN-SEC-CD, recipients: {rsa}.pem, sign: {sign}}}}}
+  mail:
+    mail: {{host: localhost, port: 25, from: a@x.example, to: b@y.example, recipients: {rsa}.pem, sign: {sign}}}
+    unsafe_plaintext: a test
+manifest: {{dir: ./manifests, sign: {sign}}}
+routes:
+  - {{id: one, match: {{Modality: CT}}, group: {{by: study}}, steps: [{{sign: {step}}}], deliver: [discs, mail]}}
+  - {{id: rest, otherwise: hold}}
+"""
+
+
+def rule_file(token: Token, parties: Parties, **more: str) -> tuple[Config | None, list[str]]:
+    held = f"certificate: signer.pem, key: '{token.uri(parties.signer)}', pin: env:THE_PIN"
+    values = {
+        "rsa": "rsa",
+        "rsa_key": token.uri(parties.rsa),
+        "sign": f"{{{held}}}",
+        "step": f"{{{held}, profile: base}}",
+    }
+    text = RULE_FILE.format(**{**values, **more})
+    config, found = examine_bytes(text.encode(), "gateway.yaml", parties.folder)
+    if config is not None:
+        found = [*found, *outside(config)]
+    return config, [str(each) for each in found if each.severity == "error"]
+
+
+def test_a_rule_file_names_keys_on_the_token(
+    token: Token, parties: Parties, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_PIN", PIN.decode())
+    config, errors = rule_file(token, parties)
+    assert errors == [] and config is not None
+    again = Config.model_validate_json(config.model_dump_json(by_alias=True))
+    assert again.model_dump() == config.model_dump(), "as workers read it back"
+    step = config.routes[0].steps[0].sign
+    assert step is not None and config.manifest is not None
+    for by in (signer(step), signers.read_signer(config.manifest.sign)):
+        made, _ = sign(BytesSource(IMAGE), EXPLICIT_LE, by, Wish("base"), now=NOW, signature_uid="2.25.1")
+        assert judged(whole(made), parties).state is State.VALID
+    said = signed.sign(b"a manifest", signers.read_signer(config.manifest.sign), NOW)
+    assert signed.verify(said, [parties.ca.certificate], NOW).content == b"a manifest"
+    media, mail = config.destinations["discs"].media, config.destinations["mail"].mail
+    assert media is not None and mail is not None
+    for order in (media_order(media).protection, mail_order(mail).keys):
+        assert isinstance(order, CmsProtection)
+        out = io.BytesIO()
+        order.protect(BytesSource(b"content"), out)
+        (holder,), _ = readers(config.listeners[1].media)  # type: ignore[arg-type]
+        assert isinstance(holder, Holder)
+        assert unseal(out.getvalue(), holder, [parties.ca.certificate])[0] == b"content"
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("pkcs11:token=site;object=nobody?module-path=MODULE", "token-unusable"),
+        ("pkcs11:token=site;object=signer?module-path=MODULE&pin-value=4711", "a PIN does not belong"),
+        ("pkcs11:token=site;object=rsa?module-path=MODULE", "certificate"),
+        ("signer.key", "belongs to a key on a token"),
+    ],
+)
+def test_a_key_that_a_rule_file_names_wrongly_is_told(
+    token: Token, parties: Parties, key: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_PIN", PIN.decode())
+    held = f"certificate: signer.pem, key: '{key.replace('MODULE', token.module)}', pin: env:THE_PIN"
+    _, errors = rule_file(token, parties, sign=f"{{{held}}}", step=f"{{{held}}}")
+    assert len(errors) >= 3 and all("gateway.yaml:" in each and "4711" not in each for each in errors)
+    assert any(told in each for each in errors), errors
+
+
+def test_a_token_that_fails_is_waited_for_and_opened_anew(
+    token: Token, parties: Parties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pkcs11
+
+    monkeypatch.setenv("THE_PIN", PIN.decode())
+    uri = token.uri(parties.signer)
+    by = read_signer(uri, parties.signer.pair.certificate, PIN)
+
+    class Gone:
+        def sign(self, *_: object, **__: object) -> bytes:
+            raise pkcs11.exceptions.DeviceRemoved
+
+    with monkeypatch.context() as patched:
+        patched.setattr(by.key, "_key", Gone())
+        step = Step.model_validate(
+            {"sign": {"certificate": str(parties.signer.pair.certificate), "key": uri, "pin": "env:THE_PIN"}}
+        )
+        with pytest.raises(WaitObject, match="token-failed"):
+            around = Around(None, None, None)  # type: ignore[arg-type]  # nothing of it is asked before the token
+            run_step(Passing(BytesSource(IMAGE), EXPLICIT_LE, Identity("1.2", "1.3", "1.4", "1.5", "")), step, around)
+    again = read_signer(uri, parties.signer.pair.certificate, PIN)
+    assert again.key is not by.key
+    made, _ = sign(BytesSource(IMAGE), EXPLICIT_LE, again, Wish("base"), now=NOW, signature_uid="2.25.1")
+    assert judged(whole(made), parties).state is State.VALID

@@ -4,6 +4,7 @@ Rules of this file
 * A key is named by an RFC 7512 URI: pkcs11:token=LABEL;object=LABEL;id=%01?module-path=/usr/lib/...so. The PIN comes
   from elsewhere; one in the URI is refused, for it would stand in every list of processes.
 * A token's keys look like cryptography's, as far as signing.py, recipients.py and making.py use them.
+* A key stays open for the life of the process, until it fails: who logs in anew for each file locks a token out.
 * Hashing is done here, the token gets digests. What it cannot do is told (token-failed), never done in another way.
 
 Reasons: token-unusable (no module, no token, no such key, wrong PIN), token-failed.
@@ -32,9 +33,20 @@ _DIGEST_INFO: Final = {
     "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
 }
 
+_OPENING: Final = Lock()
+_OPEN: Final[dict[str, tuple[RsaKey | EcKey, tuple[x509.Certificate, ...]]]] = {}  # by URI
+
 
 def open_key(uri: str, pin: bytes | None) -> tuple[RsaKey | EcKey, tuple[x509.Certificate, ...]]:
     """(the key, its certificate where the token has it). Raises GatewayError (token-unusable)."""
+    with _OPENING:
+        found = _OPEN.get(uri)
+        if found is None or found[0].failed:
+            found = _OPEN[uri] = _opened(uri, pin)
+    return found
+
+
+def _opened(uri: str, pin: bytes | None) -> tuple[RsaKey | EcKey, tuple[x509.Certificate, ...]]:
     wanted, module = _parsed(uri)
     try:
         import pkcs11
@@ -76,6 +88,7 @@ class _TokenKey:
     def __init__(self, key: Any) -> None:
         self._key = key
         self._lock = Lock()
+        self.failed = False  # the token did not do what it was asked: it is opened anew the next time
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -90,6 +103,7 @@ class _TokenKey:
             except pkcs11.PKCS11Error as error:
                 if decrypting and isinstance(error, _bad_padding()):
                     raise ValueError("it does not decrypt") from None  # as cryptography says it
+                self.failed = True
                 raise GatewayError("token-failed", type(error).__name__) from None
             except AttributeError:  # so the library says it
                 raise GatewayError("token-failed", "the token does not allow this key to do that") from None
