@@ -100,9 +100,10 @@ class Egress:
         """
         if study:
             known = self._known(study)
-            with known.lock, suppress(TransformError):
-                known.study.harvest(source, syntax_uid)
-                self._store_new(study, known)
+            with known.lock:
+                with suppress(TransformError):
+                    known.study.harvest(source, syntax_uid)
+                self._store_new(study, known)  # also what was learnt before it could not be read any further
 
     def learn_scan(
         self, study: str, source: ByteSource, syntax_uid: str, scan: Scan, number: int

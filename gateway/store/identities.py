@@ -4,6 +4,7 @@
 
 Rules of this file
 * Only what the egress check needs: class and text, at most MOST of a study. No UIDs: an object brings its own.
+* MOST is one more than a study may have: whoever reads so many knows that there may be others, and lets nothing out.
 * Every worker appends, none changes a row. What is appended is durable before the object is acknowledged.
 * A study goes KEPT after the last new identifier came, or at once with `forget`.
 * Made at the first use; opening it costs a command that checks nothing.
@@ -18,8 +19,9 @@ from pathlib import Path
 
 from gateway.errors import StorageFailed
 from gateway.store.shared import SharedFile
+from transforms.egress import identifiers
 
-MOST = 2_000  # rows of one study
+MOST = identifiers.MOST + 1  # rows of one study
 KEPT = 90 * 86400.0  # seconds
 _PURGED = 3600.0  # seconds between two looks for what is old
 _TABLES = """

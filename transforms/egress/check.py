@@ -97,8 +97,10 @@ class Study:
 
         `output` is the data set as it would leave, `head` what stands before it in a file (preamble, prefix, File
         Meta), `name` the names it would leave under. A `pseudonym` may be what an original had as a name, never what it
-        had as Patient ID: sites label trial patients at the scanner. Raises TransformError(egress-unreadable).
+        had as Patient ID: sites label trial patients at the scanner. Raises TransformError: egress-unreadable,
+        egress-too-many where an identifier of the study may not be known.
         """
+        self._harvest.identifiers.bounded()
         given = b"" if (PATIENT_ID, pseudonym) in self._harvest.identifiers.records else pseudonym.encode()
         state = self._state(kept, given)
         scan = scanner.scan(output, syntax)

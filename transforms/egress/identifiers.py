@@ -103,10 +103,10 @@ class Identifiers:
             return False
         if name in (UID, DEVICE_UID):
             return self._uid(name, text)
-        if len(self.records) >= MOST:
-            raise TransformError("egress-too-many", f"more than {MOST} identifiers in one study")
+        self.bounded()
         self.records.add((name, text))
         self.version += 1
+        self.bounded()  # the one too many stays: who reads or asks again must know that some are missing
         if name in PEOPLE:
             self._person(name, text)
         elif name in DATES:
@@ -114,6 +114,11 @@ class Identifiers:
         else:
             self._text(name, text)
         return True
+
+    def bounded(self) -> None:
+        """Raises TransformError(egress-too-many) where a study has, or had, more than are kept."""
+        if len(self.records) > MOST:
+            raise TransformError("egress-too-many", f"more than {MOST} identifiers in one study")
 
     def forget_uids(self) -> None:
         """Begin anew with UIDs: each object brings its own, and a study may have more than memory should hold."""

@@ -27,6 +27,7 @@ from gateway.store.spool import Spool
 from gateway.writer.messages import Committed
 from tests.unit.egress.outputs import EXPLICIT, clean_ct, ct, encoded, engine, parsed
 from transforms.dataset import part10
+from transforms.dataset.attributes import UTF8, Attributes
 from transforms.deidentify.engine import deidentify
 from transforms.egress.classes import Kept
 from transforms.source import BytesSource, EditPlan, Literal
@@ -208,6 +209,44 @@ def test_identities_are_bounded_and_grow_old(tmp_path: Path, monkeypatch: pytest
     assert store.after("1.2", 0)[0]
     store.put("1.4", [("free-id", "1")], 1000.0 + identities.KEPT + 3601)
     assert not store.after("1.2", 0)[0] and store.after("1.3", 0)[0]
+
+
+def said(**values: str) -> BytesSource:
+    """A data set that says this and no more."""
+    out = Attributes()
+    out.text(0x00080005, UTF8)
+    tags = {"AccessionNumber": 0x00080050, "StudyDescription": 0x00081030, "PatientName": 0x00100010}
+    for keyword, text in values.items():
+        out.text(tags[keyword], text)
+    return BytesSource(out.encoded())
+
+
+@pytest.mark.parametrize("where", ["another process", "this one", "after a restart"])
+def test_a_study_with_identifiers_that_nobody_keeps_lets_nothing_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The name that was one too many must not leave in an object that brings nothing new."""
+    monkeypatch.setattr("transforms.egress.identifiers.MOST", 40)
+    monkeypatch.setattr(identities, "MOST", 41)
+    one, other = (Egress(Identities(tmp_path / "identities.sqlite")) for _ in range(2))
+    for number in range(60):
+        one.learn(STUDY, said(AccessionNumber=f"ACCQ{number:05d}X"), EXPLICIT)
+    one.learn(STUDY, said(PatientName="Quasimodo^Hugo"), EXPLICIT)
+    if where == "after a restart":
+        other = Egress(Identities(tmp_path / "identities.sqlite"))
+    egress = one if where == "this one" else other
+    for _ in range(2):
+        with pytest.raises(HoldObject, match="egress-too-many"):
+            egress.check(STUDY, said(), said(StudyDescription="Quasimodo"), EXPLICIT, Kept())
+
+
+def test_what_one_process_learnt_beyond_two_thousand_another_one_knows(tmp_path: Path) -> None:
+    one, other = (Egress(Identities(tmp_path / "identities.sqlite")) for _ in range(2))
+    known = [("free-id", f"FREEQ{number:06d}") for number in range(2500)]
+    one._known(STUDY).study.learn(known)
+    one.learn(STUDY, said(PatientName="Quasimodo^Hugo"), EXPLICIT)
+    with pytest.raises(HoldObject, match="egress-hit"):
+        other.check(STUDY, said(), said(StudyDescription="Quasimodo"), EXPLICIT, Kept())
 
 
 def test_a_store_that_fails_promises_nothing(tmp_path: Path) -> None:
