@@ -55,6 +55,10 @@ SignerKey = Annotated[
 Authority = Annotated[
     Path | None, typer.Option("--ca", metavar="CA", help="Who you trust to name signers; else they are unverified.")
 ]
+Revoked = Annotated[
+    Path | None,
+    typer.Option("--crl", metavar="FILE", help="Revocation lists; then every signer must be in order by them."),
+]
 
 
 @app.command()
@@ -109,6 +113,7 @@ def open_(
     pin: Pin = None,
     password_file: Password = None,
     ca: Authority = None,
+    crl: Revoked = None,
     salvage: Annotated[
         bool, typer.Option("--salvage", help="Take what can be read of a damaged medium, and tell what could not.")
     ] = False,
@@ -116,7 +121,7 @@ def open_(
     """Decrypt, verify and compare with the DICOMDIR; the objects appear in --out when all of them are right."""
     with _told(), _progress() as progress:
         report = open_medium(
-            medium, opener(cert, key, password_file, ca, _pin(pin)), out, salvage=salvage, progress=progress
+            medium, opener(cert, key, password_file, ca, _pin(pin), crl), out, salvage=salvage, progress=progress
         )
     _tell_report(report, key is not None or password_file is not None)
 
@@ -129,10 +134,11 @@ def verify(
     pin: Pin = None,
     password_file: Password = None,
     ca: Authority = None,
+    crl: Revoked = None,
 ) -> None:
     """Do all that `open` does, and release nothing."""
     with _told(), _progress() as progress:
-        report = open_medium(medium, opener(cert, key, password_file, ca, _pin(pin)), None, progress=progress)
+        report = open_medium(medium, opener(cert, key, password_file, ca, _pin(pin), crl), None, progress=progress)
     _tell_report(report, key is not None or password_file is not None)
 
 

@@ -50,4 +50,6 @@ def listener_problems(block: dict[str, Any], loc: Loc, places: Positions) -> lis
     if given(block, "trust") and not given(block, "identity") and not given(block, "password"):
         message = "`trust` judges who signed secure media: give the `identity` or `password` that opens them"
         return [places.at_key((*loc, "trust"), message)]
+    if given(block, "crl") and not given(block, "trust"):
+        return [places.at_key((*loc, "crl"), "`crl` says which of the signers under `trust` is revoked: give both")]
     return []

@@ -187,6 +187,7 @@ class MediaListener(Block):
     identity: HeldKey | None = None  # who they are encrypted for
     password: SecretRef | None = None
     trust: FileRef | None = None  # PEM of the anchors of signers; then only what they sign is taken
+    crl: FileRef | None = None  # revocation lists of these signers; every certificate must be covered
     accept: Literal["known", "any"] = "known"
     extra_sop_classes: Words = ()
     object_size: Size = (4 << 30) - 2

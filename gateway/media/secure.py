@@ -30,6 +30,7 @@ from gateway.security.cms.passwords import Password
 from gateway.security.cms.reading import read
 from gateway.security.cms.writing import Recipient, write
 from gateway.security.credentials import validity_faults
+from gateway.security.revocation import read_crls, verify_not_revoked
 from gateway.security.signed import Signer, usage_fault
 from gateway.security.signers import read_anchors
 from transforms.source import ByteSource
@@ -54,11 +55,20 @@ class CmsProtection:
 
 
 class CmsOpener:
-    """Opens with these keys and passwords, and believes these anchors; None: signers are told, not judged."""
+    """Opens with these keys and passwords, and believes these anchors; None: signers are told, not judged.
 
-    def __init__(self, by: Sequence[Reader], trust: Sequence[x509.Certificate] | None) -> None:
+    `crls`: revocation lists in DER; with any, no signer counts of whose whole path they do not speak.
+    """
+
+    def __init__(
+        self, by: Sequence[Reader], trust: Sequence[x509.Certificate] | None, crls: Sequence[bytes] = ()
+    ) -> None:
         self._by = tuple(by)
         self._trust = trust
+        self._crls = tuple(crls)
+        self._good: set[tuple[x509.Certificate, ...]] = (
+            set()
+        )  # signers that were looked up, each with what came with it
         self.asks = trust is not None
 
     def open(self, source: ByteSource, out: BinaryIO) -> Verdict:
@@ -66,9 +76,18 @@ class CmsOpener:
         found = read(source, out, self._by, trust=self._trust)
         if self._trust is not None and not found.signatures:
             raise MediaError("media-unsigned", "nobody signed it, and signers of a named CA are asked for")
+        for each in found.signatures if self._crls else ():
+            self._not_revoked(each.certificate, found.certificates)
         signers = sorted(each.certificate.subject.rfc4514_string() for each in found.signatures)
         trusted = None if self._trust is None else all(each.trusted for each in found.signatures)
         return Verdict(" and ".join(signers), trusted, (*found.warnings, *found.beyond_d1))
+
+    def _not_revoked(self, leaf: x509.Certificate, others: Sequence[x509.Certificate]) -> None:
+        """Raises NotSigned (cms-revoked, cms-revocation-unknown). One answer does for the files of a medium."""
+        asked = (leaf, *others)
+        if asked not in self._good:
+            verify_not_revoked(leaf, others, self._trust or (), self._crls, None, datetime.now(UTC))
+            self._good.add(asked)
 
 
 def protection(
@@ -115,6 +134,7 @@ def opener(
     password_file: Path | None,
     ca: Path | None,
     pin: bytes | None = None,
+    crl: Path | None = None,
 ) -> CmsOpener | None:
     """What opens a medium; None where no key and no password is named. Raises GatewayError."""
     by: list[Reader] = []
@@ -124,11 +144,13 @@ def opener(
         raise MediaError("media-keys", "--cert without --key opens nothing")
     if password_file is not None:
         by.append(password_of(password_file))
+    if crl is not None and ca is None:
+        raise MediaError("media-keys", "--crl says who of those that --ca vouches for is revoked: give both")
     if not by:
         if ca is not None:
             raise MediaError("media-keys", "--ca judges who signed secure media: give the key that opens them")
         return None
-    return CmsOpener(by, None if ca is None else read_anchors(ca))
+    return CmsOpener(by, None if ca is None else read_anchors(ca), () if crl is None else read_crls(crl))
 
 
 def password_of(path: Path) -> Password:

@@ -43,6 +43,7 @@ from gateway.rulebook import Ruleset
 from gateway.security.cms.envelopes import Reader
 from gateway.security.cms.keys import read_holder
 from gateway.security.cms.passwords import Password
+from gateway.security.revocation import read_crls
 from gateway.security.signers import pin_of, read_anchors
 from gateway.store.spool import Incoming, Spool
 from gateway.writer.client import WriterClient
@@ -55,6 +56,7 @@ log = logging.getLogger("inbox")
 _CHUNK: Final = 1 << 20
 _WAITS: Final = frozenset(  # ours to mend
     {"media-disk-full", "media-keys", "key-unusable", "certificate-unreadable", "trust-unreadable", "cms-password"}
+    | {"crl-unreadable", "token-failed", "token-unusable"}
     | {"secret-missing", "secret-readable-by-others", "secret-too-short", "secret-too-long", "secret-too-simple"}
 )
 
@@ -163,8 +165,8 @@ class MediaInbox:
 
     def _opener(self) -> CmsOpener | None:
         """Its keys, read when they are needed: renewed ones count at once. Raises GatewayError."""
-        by, trust = readers(self._media)
-        return CmsOpener(by, trust) if by else None
+        by, trust, crls = readers(self._media)
+        return CmsOpener(by, trust, crls) if by else None
 
     def _stored(self, folder: Path) -> int:
         """Every object durable; how many. Raises RefuseObject where one was not taken, after the others."""
@@ -214,14 +216,15 @@ class MediaInbox:
                 out.write(f"{why}\n")
 
 
-def readers(media: MediaListener) -> tuple[list[Reader], list[x509.Certificate] | None]:
-    """Who can open them, and whose signers are believed. Raises GatewayError."""
+def readers(media: MediaListener) -> tuple[list[Reader], list[x509.Certificate] | None, list[bytes]]:
+    """Who can open them, whose signers are believed, and which of them no longer. Raises GatewayError."""
     by: list[Reader] = []
     if media.identity is not None:
         by.append(read_holder(media.identity.key, media.identity.certificate, pin_of(media.identity)))
     if media.password is not None:
         by.append(Password(resolve(media.password)))
-    return by, None if media.trust is None else read_anchors(media.trust)
+    crls = [] if media.crl is None else read_crls(media.crl)
+    return by, None if media.trust is None else read_anchors(media.trust), crls
 
 
 def _look(place: Path) -> tuple[int, int, float]:

@@ -236,7 +236,7 @@ def test_a_rule_file_names_keys_on_the_token(
         assert isinstance(order, CmsProtection)
         out = io.BytesIO()
         order.protect(BytesSource(b"content"), out)
-        (holder,), _ = readers(config.listeners[1].media)  # type: ignore[arg-type]
+        (holder,), _, _ = readers(config.listeners[1].media)  # type: ignore[arg-type]
         assert isinstance(holder, Holder)
         assert unseal(out.getvalue(), holder, [parties.ca.certificate])[0] == b"content"
 

@@ -53,6 +53,7 @@ class Opened:
     size: int  # bytes of the DICOM File
     digests: tuple[str, ...]
     signatures: tuple[Signature, ...]  # none: DigestedData
+    certificates: tuple[x509.Certificate, ...]  # that came with them
     warnings: tuple[str, ...]  # of PS3.15 D.1, but no longer good: des-ede3-cbc, sha1
     beyond_d1: tuple[str, ...]
 
@@ -95,6 +96,7 @@ def read(
         found.size,
         found.digests,
         tuple(_signature(each, found.certificates, trust, now or datetime.now(UTC)) for each in found.signatures),
+        tuple(found.certificates),
         tuple(sorted(about & READ_ONLY)),
         tuple(sorted(about - READ_ONLY - set(DIGESTS) - {"rsa-pkcs1"})),
     )

@@ -22,9 +22,13 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.pki = Pki(folder)
-        for name in ("reader", "second", "stranger"):
+        self.reader, *_ = (
             self.pki.issue(name, self.pki.ca, kind="rsa2048", eku=(), usage=("key_encipherment",))
-        self.pki.issue("signer", self.pki.ca, kind="rsa2048", eku=("email",), usage=("digital_signature",))
+            for name in ("reader", "second", "stranger")
+        )
+        self.signer = self.pki.issue(
+            "signer", self.pki.ca, kind="rsa2048", eku=("email",), usage=("digital_signature",)
+        )
         self.pki.issue("other-signer", self.pki.other, kind="rsa2048", eku=("email",), usage=("digital_signature",))
         self.pki.issue("expired", self.pki.ca, kind="rsa2048", eku=(), usage=("key_encipherment",), end=-DAY / 2)
         self.pki.issue("no-encryption", self.pki.ca, kind="rsa2048", eku=(), usage=("digital_signature",))
@@ -246,3 +250,30 @@ def test_what_a_person_should_know_is_told_with_exit_3(site: Site, tmp_path: Pat
     (out / "DICOMDIR").unlink()
     done = site.run("verify", out)
     assert done.exit_code == 3 and "every file was looked at" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("crl", "reason"), [("good", ""), ("revoked", "cms-revoked"), ("other", "cms-revocation-unknown")]
+)
+def test_a_signer_that_is_revoked_vouches_for_nothing(
+    site: Site, signed: Path, tmp_path: Path, crl: str, reason: str
+) -> None:
+    pki = site.pki
+    lists = {
+        "good": lambda: pki.crl("good", site.reader),
+        "revoked": lambda: pki.crl("revoked", site.signer),
+        "other": lambda: pki.crl("other", issuer=pki.other),
+    }
+    file = lists[crl]()
+    done = site.run("open", *site.who("reader"), "--ca", pki.ca_file, "--crl", file, "--out", tmp_path / "back", signed)
+    if not reason:
+        assert done.exit_code == 0 and "signed by CN=signer, trusted" in done.stdout
+        return
+    assert done.exit_code == 2 and reason in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_list_without_an_authority_is_told(site: Site, signed: Path) -> None:
+    for more in ((), ("--ca", site.pki.ca_file)):
+        done = site.run("verify", *site.who("reader"), *more, "--crl", site.folder / "signer.pem", signed)
+        assert done.exit_code == 2 and ("crl-unreadable" if more else "media-keys") in done.stderr

@@ -7,11 +7,13 @@ import shutil
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import study
+from cryptography import x509
 from pydicom import dcmread
 
 from gateway.config.load import examine_bytes, rules_hash
@@ -150,6 +152,23 @@ def test_secure_media_are_opened_and_their_signers_judged(tmp_path: Path, pki: P
     stage.settle()
     assert "media-unsigned" in stage.reason()
     assert (stage.ends("processed"), len(stage.writer.instances)) == (["signed.iso"], 4)
+
+
+def test_a_signer_that_was_revoked_since_is_refused_and_a_list_that_is_away_leaves_media(
+    tmp_path: Path, pki: Pki
+) -> None:
+    stage = Stage(tmp_path, f"{KEYS}, crl: pki/revoked.crl")
+    stage.put("first.iso", secure(pki, signed=True))
+    with pytest.raises(GatewayError, match="crl-unreadable"):
+        stage.settle()
+    assert (stage.ends("processed"), stage.ends("failed")) == ([], [])
+    pki.crl("revoked")
+    assert stage.settle() == 1 and len(stage.stored()) == 4
+    signer = x509.load_pem_x509_certificate((pki.folder / "signer.pem").read_bytes())
+    pki.crl("revoked", replace(pki.ca, certificate=signer))
+    stage.put("second.iso", secure(pki, signed=True))
+    stage.settle()
+    assert "cms-revoked" in stage.reason() and len(stage.writer.instances) == 4
 
 
 def test_a_plain_medium_is_none_where_signers_are_asked_for(tmp_path: Path, pki: Pki) -> None:
