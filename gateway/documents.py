@@ -20,6 +20,7 @@ from transforms.deidentify.context import Context
 from transforms.deidentify.dummies import ENCAPSULATED_DOCUMENT, mime_type
 from transforms.deidentify.engine import Deidentified, Pseudonym, deidentify
 from transforms.deidentify.profile import CLEAN_OR_HOLD, HOLD, REMOVE, ActionTable
+from transforms.deidentify.text import Remover
 from transforms.errors import TransformError
 from transforms.source import ByteSource
 
@@ -43,6 +44,7 @@ def deidentified(
     patient: Pseudonym | None = None,
     index: Index | None = None,
     ran: frozenset[str] = frozenset(),
+    remover: Remover | None = None,
     trace: bool = False,
 ) -> Deidentified:
     """`engine.deidentify` with what `documents` asks for before it. Its steps tell what became of a document.
@@ -51,17 +53,22 @@ def deidentified(
     TransformError as the engine does.
     """
     if table.documents == REMOVE:
-        return deidentify(source, syntax, table, context, index=index, patient=patient, ran=ran, trace=trace)
+        return deidentify(
+            source, syntax, table, context, index=index, patient=patient, ran=ran, remover=remover, trace=trace
+        )
     index = index or framing.check(source, syntax)
-    found = document_for(source, index, table, context)
+    found = document_for(source, index, table, context, remover)
     done = deidentify(
-        source, syntax, table, context, index=index, patient=patient, ran=ran, document=found.value, trace=trace
-    )
+        source, syntax, table, context, index=index, patient=patient, ran=ran, document=found.value, remover=remover,
+        trace=trace,
+    )  # fmt: skip
     return replace(done, steps=(*done.steps, found.step)) if found.step else done
 
 
-def document_for(source: ByteSource, index: Index, table: ActionTable, context: Context) -> Document:
-    """Make what leaves in its place. Raises HoldObject where `documents` asks for it."""
+def document_for(
+    source: ByteSource, index: Index, table: ActionTable, context: Context, remover: Remover | None = None
+) -> Document:
+    """Make what leaves in its place; `remover` finds more names. Raises HoldObject where `documents` asks for it."""
     place = index.get(ENCAPSULATED_DOCUMENT)
     if place is None or place.length == 0 or table.documents == REMOVE:
         return Document()
@@ -73,7 +80,7 @@ def document_for(source: ByteSource, index: Index, table: ActionTable, context: 
         value = source.pread(place.value, place.length)
         told = int.from_bytes(index.value_bytes(source, _LENGTH) or b"", "little")
         value = value[:told] if 0 < told <= len(value) else value
-        return Document(_cleaned(value, _kind(source, index), source, index, context), "document:clean")
+        return Document(_cleaned(value, _kind(source, index), source, index, context, remover), "document:clean")
     except TransformError as error:
         if table.documents == CLEAN_OR_HOLD:
             raise HoldObject(error.reason, error.detail) from error
@@ -86,7 +93,9 @@ def _kind(source: ByteSource, index: Index) -> bytes:
     return mime_type(index.value_bytes(source, _MIME) or b"", sop_class).lower()
 
 
-def _cleaned(value: bytes, kind: bytes, source: ByteSource, index: Index, context: Context) -> bytes:
+def _cleaned(
+    value: bytes, kind: bytes, source: ByteSource, index: Index, context: Context, remover: Remover | None
+) -> bytes:
     """The document without words that name somebody. Raises TransformError."""
     from transforms.documents import stl, wavefront  # few objects need them
 
@@ -94,7 +103,7 @@ def _cleaned(value: bytes, kind: bytes, source: ByteSource, index: Index, contex
         return context.pseudonym("uri", name.strip(b" \0")).encode("ascii")  # as (0068,7005) gets
 
     if kind == b"application/pdf":
-        return _pdf(value, source, index)
+        return _pdf(value, source, index, remover)
     if kind == b"model/stl":
         return stl.wordless(value)
     if kind == b"model/obj":
@@ -104,7 +113,7 @@ def _cleaned(value: bytes, kind: bytes, source: ByteSource, index: Index, contex
     raise TransformError("document-kind", "documents of this kind cannot be cleaned")
 
 
-def _pdf(value: bytes, source: ByteSource, index: Index) -> bytes:
+def _pdf(value: bytes, source: ByteSource, index: Index, remover: Remover | None) -> bytes:
     from gateway.hosted import reading
     from transforms.deidentify.text import cleaner_for, identities
     from transforms.deidentify.text.occurs import named
@@ -112,6 +121,6 @@ def _pdf(value: bytes, source: ByteSource, index: Index) -> bytes:
 
     found = reading.pages(value)
     known = identities(source, index)
-    if named(pdf.words(found), known, cleaner_for(known)):
+    if named(pdf.words(found), known, cleaner_for(known, remover)):
         raise TransformError("document-names-somebody", "text cannot be cut out of a PDF")
     return pages.written(found)

@@ -38,13 +38,16 @@ class Tables:
         *,
         media: bool = False,
         documents: str = REMOVE,
+        named: bool = False,
         places: Positions | None = None,
         loc: Loc = (),
     ) -> None:
         """`places` and `loc`: where `override` stands. Raises TransformError, ConfigRefused."""
 
         def compile_with(active: frozenset[int]) -> ActionTable:
-            return compile_profile(profile, options, overrides, media=media, documents=documents, active=active)
+            return compile_profile(
+                profile, options, overrides, media=media, documents=documents, named=named, active=active
+            )
 
         self._compile = compile_with
         self.plain = compile_with(frozenset())  # the one where no condition is true

@@ -25,6 +25,7 @@ from gateway.decide.check import problems as rule_problems
 from gateway.decide.routes import Rules, compile_rules
 from gateway.egress import Egress, egress_of
 from gateway.errors import GatewayError, HoldObject
+from gateway.hosted.names import Names, names_of
 from gateway.overrides import Tables
 from gateway.patients.lookup import Patients, store
 from gateway.pixels.cleaning import How
@@ -46,6 +47,7 @@ class Deidentification:
     patients: Patients
     pixels: How
     features: Plugin | None
+    names: Names | None = None  # finds more of them in text that is cleaned
     recipients: tuple[x509.Certificate, ...] = ()  # of encrypted attributes
 
 
@@ -96,6 +98,7 @@ def compile_ruleset(config: Config, digest: str, *, key: bytes | None = None) ->
                 block.override,
                 media=block.media,
                 documents=block.documents,
+                named=block.named_entities is not None,
                 places=config.places,
                 loc=("deidentify", name, "override"),
             )
@@ -115,6 +118,7 @@ def compile_ruleset(config: Config, digest: str, *, key: bytes | None = None) ->
             patients=patients,
             pixels=_pixels(block.pixels),
             features=block.visual_features,
+            names=names_of(block.named_entities) if block.named_entities is not None else None,
             recipients=recipients,
         )
     routes = {route.id: route for route in config.routes}

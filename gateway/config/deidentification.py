@@ -10,9 +10,9 @@ from typing import Any
 
 from gateway.config import patients, pixels
 from gateway.config.document import Positions
-from gateway.config.plain import items, mapping, text, words
+from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
-from transforms.deidentify.options import ALL, FULL_DATES, MODIFIED_DATES
+from transforms.deidentify.options import ALL, CLEAN_TEXT, FULL_DATES, MODIFIED_DATES
 
 
 def profiles() -> tuple[str, ...]:
@@ -40,6 +40,11 @@ def problems(data: Any, places: Positions) -> list[Problem]:
             found.append(places.at_value((*loc, "options"), f"{FULL_DATES} and {MODIFIED_DATES} exclude each other"))
         found += patients.problems(block, loc, places)
         found += pixels.problems(block, loc, places)
+        if given(block, "named_entities") and not {each for _, each in named} & CLEAN_TEXT:
+            message = (
+                f"`named_entities` does nothing without an option that cleans text: {', '.join(sorted(CLEAN_TEXT))}"
+            )
+            found.append(places.at_key((*loc, "named_entities"), message))
         for number, override in items(block, "override"):
             if not (text(override, "why") or "x").strip():
                 found.append(places.at_value((*loc, "override", number, "why"), "an override needs a reason"))

@@ -416,6 +416,7 @@ class Deidentify(Block):
     documents: Literal["remove", "clean", "clean-or-hold", "hold"] = "remove"  # encapsulated (docs/documents.md)
     pixels: Pixels = Pixels()
     visual_features: Plugin | None = None  # the program of clean-recognizable-visual-features
+    named_entities: Plugin | None = None  # a program that finds more names in text that is cleaned
     override: tuple[Override, ...] = ()
 
 

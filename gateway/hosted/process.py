@@ -22,7 +22,7 @@ from typing import IO
 from gateway.errors import HoldObject
 
 _LAUNCH = Path(__file__).with_name("launch.py")
-_MISSING = 127
+MISSING = 127  # exit code where the program cannot be run (launch.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def run(
         raise HoldObject("hosted-timeout", f"not done after {bounds.timeout:g} s") from None
     finally:
         stopped(process)
-    if code == _MISSING:
+    if code == MISSING:
         raise HoldObject("hosted-missing", "the program cannot be run")
     if code < 0:
         raise HoldObject("hosted-killed", f"by signal {-code}: a limit, or a fault of the program")

@@ -30,7 +30,7 @@ from transforms.deidentify.options import ALL, FULL_DATES, MARKS, OUTSIDE
 from transforms.deidentify.patient import CHARSET, ISSUER, InItems, OtherPatients, Pseudonym, chosen, patient_of
 from transforms.deidentify.profile import PATIENT_NAME, ActionTable
 from transforms.deidentify.rules import Action
-from transforms.deidentify.text import cleaner_for, identities
+from transforms.deidentify.text import Remover, cleaner_for, identities
 from transforms.deidentify.uids import STORAGE_CLASSES
 from transforms.deidentify.walk import Walk
 from transforms.errors import TransformError
@@ -71,6 +71,7 @@ def deidentify(
     patient: Pseudonym | None = None,
     ran: frozenset[str] = frozenset(),
     document: bytes | None = None,
+    remover: Remover | None = None,
     trace: bool = False,
 ) -> Deidentified:
     """De-identify one data set in a little-endian syntax. `trace` tells of every element and costs more.
@@ -78,7 +79,8 @@ def deidentify(
     `index` is what framing has found in this source; without it, it is framed here.
     `patient` is written to Patient ID and Patient's Name; without it, what the key makes. `ran` names the options of
     options.OUTSIDE whose steps came to their end on this very object. `document` is its encapsulated document as it was
-    cleaned; without it the smallest of its kind stands there.
+    cleaned; without it the smallest of its kind stands there. `remover` finds more in text that is cleaned; a table
+    that is used with one was compiled to say so (`named`).
 
     Raises OtherPatients where items name patients that `patient` says no pseudonym of: the caller looks them up and
     comes again. Raises TransformError (this module's reasons and those of actions.py), BadFraming or BudgetExceeded.
@@ -101,7 +103,7 @@ def deidentify(
     pseudonym = ""
     if table.cleans:
         pseudonym = chosen(patient_of(early), context, patient)
-        cleaner = cleaner_for(identities(source, index)) if table.cleans_text else None
+        cleaner = cleaner_for(identities(source, index), remover) if table.cleans_text else None
         walk.cleaning = Cleaning(context, context.shift(pseudonym), cleaner)
     walk.run()
     if walk.in_items is not None and walk.in_items.asked:

@@ -66,6 +66,10 @@ OUTSIDE: Final[dict[str, Option]] = {
     VISUAL_FEATURES: Option("113102", "Clean Recognizable Visual Features Option"),
 }
 ALL: Final = {**OUTSIDE, **OPTIONS}  # in the order of CID 7050
+# Those that clean free text, for who has more to say about it
+CLEAN_TEXT: Final = frozenset(
+    name for name, option in OPTIONS.items() if option.how in (How.TEXT, How.GRAPHICS, How.CONTENT)
+)
 # What each says of its pixels once it ran (PS3.15 E.3.1, E.3.2): the attribute that then holds NO
 MARKS: Final = {PIXELS: 0x00280301, VISUAL_FEATURES: 0x00280302}
 _TEXT_VRS: Final = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})

@@ -105,7 +105,7 @@ class ActionTable:
         "rules", "shifts",
     )  # fmt: skip
 
-    def __init__(self, rules: Rules, lines: Compiled, documents: str = REMOVE) -> None:
+    def __init__(self, rules: Rules, lines: Compiled, documents: str = REMOVE, named: bool = False) -> None:
         self.rules = rules
         self.looser = lines.looser  # numbers of the overrides that keep more than the profile
         self.conditional = lines.conditional  # number of an override with `when` -> whether it lets more through
@@ -125,6 +125,7 @@ class ActionTable:
         self.retains_uids = chosen.UIDS in rules.options
         known = (GENERATION, self.profile.name, self.profile.edition, *self.options, rules.media)
         known = (*known, documents) if documents in CLEANING else known
+        known = (*known, "named") if named else known
         told = repr((*known, lines.told))
         self.generation = hashlib.sha256(told.encode()).hexdigest()
         self._nested = nested_types()
@@ -224,11 +225,12 @@ def compile_profile(
     *,
     media: bool = False,
     documents: str = REMOVE,
+    named: bool = False,
     active: Collection[int] = (),
 ) -> ActionTable:
     """The table of a profile by name. `media`: keys of a DICOMDIR get dummies where they would be empty. `documents`:
     what the shell does with encapsulated documents (DOCUMENTS). `active`: numbers of the overrides with `when` that
-    hold for the object.
+    hold for the object. `named`: something else takes names out of texts, too, so that other content leaves.
 
     Raises TransformError: profile-unknown, option-unknown, option-unsupported, options-contradict, override-* with the
     line's number.
@@ -238,10 +240,10 @@ def compile_profile(
     wanted = chosen.chosen(load(profile), options)
     if overrides:
         lines = compiled(overrides, Rules(load(profile), wanted, {}), active)
-        return ActionTable(Rules(load(profile), wanted, lines.everywhere, media), lines, documents)
-    return _plain(profile, wanted, media, documents)
+        return ActionTable(Rules(load(profile), wanted, lines.everywhere, media), lines, documents, named)
+    return _plain(profile, wanted, media, documents, named)
 
 
 @cache
-def _plain(profile: str, options: tuple[str, ...], media: bool, documents: str) -> ActionTable:
-    return ActionTable(Rules(load(profile), options, {}, media), NONE, documents)
+def _plain(profile: str, options: tuple[str, ...], media: bool, documents: str, named: bool) -> ActionTable:
+    return ActionTable(Rules(load(profile), options, {}, media), NONE, documents, named)

@@ -8,8 +8,8 @@
 What is removed is replaced by nothing. Recall goes first: a word too many is a loss, a name too many is a leak.
 """
 
-from transforms.deidentify.text.cleaner import Cleaner, cleaner_for
+from transforms.deidentify.text.cleaner import Cleaner, Remover, cleaner_for
 from transforms.deidentify.text.identities import Identities, identities
 from transforms.deidentify.text.values import clean_value
 
-__all__ = ["Cleaner", "Identities", "clean_value", "cleaner_for", "identities"]
+__all__ = ["Cleaner", "Identities", "Remover", "clean_value", "cleaner_for", "identities"]

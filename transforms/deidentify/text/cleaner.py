@@ -32,11 +32,16 @@ _TITLES: Final = r"(?:(?:dr|prof|mrs?|ms|miss|herr|frau|mme|med|pd)\.?\s{1,3}){0
 
 
 class Remover(Protocol):
-    """More that may be taken out, such as what a named-entity model finds. It can only add removals."""
+    """More that may be taken out, such as what a named-entity model finds. It can only add removals.
+
+    It says the same of the same text. What it raises holds the object: its text was not looked at.
+    """
 
     def spans(self, text: str) -> Iterable[tuple[int, int]]:
         """Places to take out, as (start, end)."""
         ...  # pragma: no cover
+
+    def __hash__(self) -> int: ...
 
 
 class Cleaner:
@@ -74,9 +79,9 @@ class Cleaner:
 
 
 @lru_cache(maxsize=256)
-def cleaner_for(found: Identities) -> Cleaner:
+def cleaner_for(found: Identities, remover: Remover | None = None) -> Cleaner:
     """The cleaner of these identities, made once: the objects of a study bring the same."""
-    return Cleaner(found)
+    return Cleaner(found, remover)
 
 
 def fold(text: str) -> tuple[str, list[int]]:
