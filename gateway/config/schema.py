@@ -27,6 +27,7 @@ from gateway.config.units import (
     AETitles,
     Assigner,
     Backoff,
+    CommandWord,
     Duration,
     FileRef,
     FileRefs,
@@ -397,7 +398,7 @@ class Pixels(Block):
 class Plugin(Block):
     """A program of the site's that gets a folder of objects and gives it back (docs/plugins.md)."""
 
-    command: tuple[str, ...] = Field(min_length=1)
+    command: tuple[CommandWord, ...] = Field(min_length=1)
     timeout: Duration = Field(600.0, gt=0)
     memory: Size = 8 << 30  # bytes of address space
 

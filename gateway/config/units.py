@@ -147,6 +147,13 @@ def url_path(value: Any) -> str:
     return str(value).rstrip("/")
 
 
+def command_word(value: Any, info: ValidationInfo) -> str:
+    """A word of a command line; `file:PATH` is a file beside the rule file, as everywhere."""
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("a command is a list of words")
+    return file_ref(value, info) if value.startswith("file:") else value
+
+
 def listed(value: Any) -> Any:
     """A single value where a list may stand."""
     return (value,) if isinstance(value, str) else value
@@ -175,5 +182,6 @@ SecretRef = Annotated[str, BeforeValidator(secret_ref)]
 AETitles = Annotated[tuple[AETitle, ...], BeforeValidator(listed)]
 Identifiers = Annotated[tuple[Identifier, ...], BeforeValidator(listed)]
 FileRefs = Annotated[tuple[FileRef, ...], BeforeValidator(listed)]
+CommandWord = Annotated[str, BeforeValidator(command_word)]
 Words = Annotated[tuple[str, ...], BeforeValidator(listed)]
 SetValue = Annotated[tuple[str, ...], BeforeValidator(set_value)]

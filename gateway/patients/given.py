@@ -78,11 +78,11 @@ class Given:
                 raise HoldObject("pseudonym-taken", "another patient has left under this pseudonym before")
             run.execute("INSERT INTO given VALUES (?, ?, ?, ?)", (domain, who, pseudonym, now))
 
-    def of_study(self, domain: str, study: str) -> str | None:
-        """The pseudonym of its objects that name an issuer, or None. Raises WaitObject."""
+    def of_study(self, domain: str, study: str) -> tuple[str | None, str | None]:
+        """The pseudonym of its objects that name an issuer, and of those that named none. Raises WaitObject."""
         with self._transaction("DEFERRED") as run:
-            found = run.execute(_STUDY, (domain, study, 1)).fetchone()
-        return str(found[0]) if found else None
+            known, unknown = (run.execute(_STUDY, (domain, study, each)).fetchone() for each in (1, 0))
+        return known and str(known[0]), unknown and str(unknown[0])
 
     def settle(self, domain: str, study: str, pseudonym: str, *, issued: bool, declared: bool) -> str:
         """The pseudonym that an object of the study leaves under, durably remembered: `pseudonym`, or the study's.

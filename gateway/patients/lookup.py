@@ -78,19 +78,27 @@ class Patients:
         if not uid:
             return self._of(patient)
         study = self._context.pseudonym("patient-study", uid, patient.patient_id)
-        if not patient.issuer and (found := self._given.of_study(self._domain, study)) is not None:
-            if self._escrow is not None:
-                self._escrow.put(self._domain, self._who(patient), patient, self._context.project, found)
-            return found
+        if not patient.issuer:
+            return self._unissued(patient, study)
         found = self._of(patient)
-        if not patient.issuer or self._studies.get(study) != found:
-            known = bool(patient.issuer)
-            found = self._given.settle(self._domain, study, found, issued=known, declared=declared)
-            if known:
-                if len(self._studies) >= _REMEMBERED:
-                    self._studies.clear()
-                self._studies[study] = found
+        if self._studies.get(study) != found:
+            self._given.settle(self._domain, study, found, issued=True, declared=declared)
+            if len(self._studies) >= _REMEMBERED:
+                self._studies.clear()
+            self._studies[study] = found
         return found
+
+    def _unissued(self, patient: Patient, study: str) -> str:
+        """Of an object whose issuer nobody says: its study's, else that of a patient of no issuer."""
+        known, unknown = self._given.of_study(self._domain, study)
+        if known is None:
+            found = self._of(patient)
+            if found == unknown:
+                return found
+            known = self._given.settle(self._domain, study, found, issued=False, declared=False)
+        if self._escrow is not None:
+            self._escrow.put(self._domain, self._who(patient), patient, self._context.project, known)
+        return known
 
     def with_others(self, pseudonym: Pseudonym, others: Iterable[Patient], *, preview: bool = False) -> Pseudonym:
         """The same, with those of other patients whom its items name. Raises HoldObject, WaitObject."""

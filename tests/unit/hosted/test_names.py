@@ -188,6 +188,9 @@ def test_in_a_rule_file(tmp_path: Path) -> None:
 
     right = [sys.executable, str(EXAMPLE / "find_names.py"), str(EXAMPLE / "names.txt")]
     assert '"held"' not in explained("clean-descriptors", right)
+    (tmp_path / "beside.py").write_text((EXAMPLE / "find_names.py").read_text())
+    assert '"held"' not in explained("clean-descriptors", [right[0], "file:beside.py", right[2]])
+    assert "hosted-failed" in explained("clean-descriptors", [right[0], "file:gone.py", right[2]])
     assert "hosted-missing" in explained("clean-descriptors", ["no-such-program-here"])
     rules.write_text(RULES.format(options="retain-uids", command=json.dumps(right)))
     code, told = run("check", rules)
