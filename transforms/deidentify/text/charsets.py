@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from transforms.errors import TransformError
 
-_DELIMITERS: Final = {ord(char) for char in "\n\r\t\f\\^="}
+# Each of them sets the character set back to the first one.
+_DELIMITERS: Final = re.compile(r"([\n\r\t\f\\^=])")
+_DELIMITER: Final = re.compile(rb"[\n\r\t\f\\^=]")
+_CHINESE: Final = "iso_ir_58"  # pydicom takes it for one whose escape sequences Python reads and writes: it does not
+_FRAGMENT: Final = re.compile(rb"^[^\x1b]+|\x1b[^\x1b]*")
 
 
 def decoded(raw: bytes, charset: tuple[str, ...]) -> Iterator[str]:
@@ -39,34 +43,59 @@ def decode(raw: bytes, charset: tuple[str, ...]) -> str:
     """The text. Raises TransformError: charset-undecodable."""
     if raw.isascii() and b"\x1b" not in raw:
         return raw.decode("ascii")
-    from pydicom.charset import decode_bytes
-
     codecs = _codecs(charset)
     try:
-        if len(codecs) == 1 and b"\x1b" not in raw:
+        if b"\x1b" not in raw:
             return raw.decode(codecs[0])
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            text = decode_bytes(raw, codecs, _DELIMITERS)
-    except (UnicodeDecodeError, LookupError, UserWarning, ValueError):
+        return "".join([_fragment(each, codecs) for each in _FRAGMENT.findall(raw)])
+    except (LookupError, ValueError):
         raise TransformError("charset-undecodable", "a text is not in the declared character set") from None
-    if "�" in text:
-        raise TransformError("charset-undecodable", "a text is not in the declared character set")
-    return text
+
+
+def _fragment(raw: bytes, codecs: list[str]) -> str:
+    """One escape sequence and what follows it.
+
+    pydicom's own reader tells what it cannot read by a warning, and to make an error of that is a matter of the whole
+    process: between threads a text would pass with something else in its place.
+    """
+    from pydicom.charset import CODES_TO_ENCODINGS, default_encoding, handled_encodings
+
+    if not raw.startswith(b"\x1b"):
+        return raw.decode(codecs[0])
+    length = 4 if raw.startswith((b"\x1b$(", b"\x1b$)")) else 3
+    codec = CODES_TO_ENCODINGS.get(raw[:length])
+    if codec is None or (codec not in codecs and codec != default_encoding):
+        raise LookupError
+    if codec in handled_encodings and codec != _CHINESE:  # Python knows the escape sequence
+        return raw.decode(codec)
+    raw = raw[length:]
+    found = _DELIMITER.search(raw)
+    end = found.start() if found else len(raw)
+    return raw[:end].decode(codec) + raw[end:].decode(codecs[0])
 
 
 def encode(text: str, charset: tuple[str, ...]) -> bytes:
     """The bytes. Raises TransformError: charset-undecodable."""
     if text.isascii():
         return text.encode("ascii")
-    from pydicom.charset import encode_string
-
     codecs = _codecs(charset)
     try:
         if len(codecs) == 1:
             return text.encode(codecs[0])
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return encode_string(text, codecs)
-    except (UnicodeEncodeError, LookupError, UserWarning, ValueError):
-        raise TransformError("charset-undecodable", "a cleaned text cannot be written in its character set") from None
+        written = b"".join([_piece(each, codecs) for each in _DELIMITERS.split(text)])
+    except (LookupError, ValueError, UserWarning):
+        written = b""
+    if decode(written, charset) != text:  # what no character set takes is replaced by a question mark
+        raise TransformError("charset-undecodable", "a cleaned text cannot be written in its character set")
+    return written
+
+
+def _piece(text: str, codecs: list[str]) -> bytes:
+    from pydicom.charset import encode_string
+
+    if _CHINESE not in codecs[1:]:
+        return encode_string(text, codecs)
+    try:
+        return text.encode(codecs[0])
+    except UnicodeEncodeError:
+        return b"\x1b$)A" + text.encode(_CHINESE)
