@@ -163,6 +163,7 @@ class MailSession:
                 )
             except DestinationDown as error:
                 down = error
+                log.warning(fields("destination-down", reason=error.reason, detail=error.detail))
                 self.close(orderly=False)
                 answer = Answer(Result.DOWN, None, error.reason)
             for each in theirs:

@@ -73,14 +73,18 @@ def _staged(folder: Path, secret: bytes, outgoing: Outgoing) -> Staged:
 def judged(members: list[Staged], order: Order, answers: dict[int, Answer]) -> list[tuple[Staged, Surveyed | None]]:
     """The members that can be on this medium; None: it is another one's object, again. The others get their answer."""
     taken = []
+    refused: dict[str, str] = {}  # instances that are held, and why: so is each that is the same
     found = Judged(order.profile)
     overhead = order.protection.overhead if order.protection else Overhead()
     for number, each in enumerate(members, 1):
         try:
             if surveyed := found.add(FileMember(each.path, number)):
                 allotted([surveyed], order.capacity, overhead, order.profile.medium)
+            elif reason := refused.get(each.instance):
+                raise MediaError(reason)
             taken.append((each, surveyed))
         except (MediaError, TransformError) as error:
+            refused.setdefault(each.instance, error.reason)
             answers[each.delivery] = Answer(Result.HELD, None, error.reason)
     return taken
 

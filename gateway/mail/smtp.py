@@ -135,6 +135,8 @@ class Submission:
                 raise
             except smtplib.SMTPException:
                 raise DestinationDown("mail-login", "the server offers no login that is known here") from None
+            except UnicodeEncodeError:
+                raise DestinationDown("mail-login", "user and password have to be ASCII") from None
 
     def _expect(self, code: int, wanted: int) -> None:
         if code != wanted:
@@ -185,7 +187,10 @@ class Submission:
         if code == 421 or not 400 <= code < 600:
             raise DestinationDown("mail-unavailable", f"SMTP {code}")
         if reset:
-            self._smtp.docmd("RSET")
+            try:
+                self._smtp.docmd("RSET")
+            except (OSError, GatewayError):  # it hung up: what it said of the message stands
+                self._smtp.close()
         if code == 552:
             reason = "mail-too-large"
         return Refused(code, "mail-not-now" if code < 500 else reason)

@@ -187,6 +187,19 @@ def test_an_object_that_fits_into_no_message_is_held_alone(post: Post, box: Mail
     assert len(box.taken) == 1
 
 
+def test_the_same_object_twice_that_fits_into_no_message_is_held_twice(post: Post, box: Mailbox) -> None:
+    def twice() -> Iterator[Outgoing]:
+        data = ct(1)
+        data.Rows, data.Columns, data.PixelData = 2048, 2048, bytes(8 << 20)
+        for number in (1, 2):
+            yield replace(outgoing(number), source=BytesSource(encoded(data)), identity=outgoing(1).identity)
+        yield outgoing(3)
+
+    answers = post.session(box, **SMALL_MESSAGES).send(UNIT, twice())
+    held = ("held", "media-too-large")
+    assert results(answers) == {1: held, 2: held, 3: ("delivered", "")}
+
+
 def test_the_same_object_twice_goes_once_and_both_are_delivered(post: Post, box: Mailbox) -> None:
     def twice() -> Iterator[Outgoing]:
         yield outgoing(1)

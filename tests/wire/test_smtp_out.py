@@ -120,6 +120,7 @@ def message(folder: Path) -> Path:
         ((b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", lambda connection: None), Unconfirmed),
         ((b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", drip), Unconfirmed),
         ((b"250 ok\r\n", b"450 later\r\n", b"250 reset\r\n"), Refused(450, "mail-not-now")),
+        ((b"250 ok\r\n", b"550 nobody\r\n", lambda connection: None), Refused(550, "mail-recipient-refused")),
     ],
 )
 def test_only_250_is_taken(tmp_path: Path, last: tuple[bytes, ...], found: object) -> None:
@@ -157,9 +158,16 @@ def test_a_server_without_starttls_hears_its_name_and_no_more(
     assert script.heard.strip() == b"ehlo x.example"
 
 
+def test_a_password_that_cannot_be_said_is_told_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORD", "Schl\u00fcssel")
+    with Script(b"220 hello\r\n", b"250-here\r\n250 AUTH PLAIN\r\n") as script:
+        found = refused(script, login={"user": "u", "password": "env:WORD"})
+    assert found.reason == "mail-login" and "ASCII" in found.detail and "Schl" not in found.detail
+
+
 def test_no_known_login_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORD", "the password")
     login = {"login": {"user": "u", "password": "env:WORD"}}
-    for hello in (HELLO, b"250 AUTH GSSAPI\r\n"):
+    for hello in (HELLO, b"250-here\r\n250 AUTH GSSAPI\r\n"):
         with Script(b"220 hello\r\n", hello) as script:
             assert refused(script, **login).reason == "mail-login"
