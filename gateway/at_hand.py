@@ -30,10 +30,10 @@ _OPEN = 64  # files of one run at a time
 
 
 class AtHand:
-    """What one run of a step of one object may see. Close it."""
+    """What one run of a step of one object may see. `patient`: Patient ID of what refers to the images. Close it."""
 
-    def __init__(self, report: Instance, listeners: Sequence[str], seek: Seek, spool: Spool) -> None:
-        self._report = report
+    def __init__(self, patient: str, listeners: Sequence[str], seek: Seek, spool: Spool) -> None:
+        self._patient = patient
         self._listeners = frozenset(listeners)
         self._seek = seek
         self._spool = spool
@@ -81,8 +81,7 @@ class AtHand:
         return sum(each is None for each in self._known.values())
 
     def _visible(self, sop_instance: str) -> Instance | None:
-        patient = self._report.identity.patient_id
-        if not patient:
+        if not self._patient:
             return None
         try:
             found = list(self._seek([sop_instance]))
@@ -90,7 +89,7 @@ class AtHand:
             raise WaitObject(error.reason, error.detail) from error
         if len({each.stored.sha256 for each in found}) != 1:
             return None
-        chosen = next((each for each in found if self._may(each, patient)), None)
+        chosen = next((each for each in found if self._may(each)), None)
         if chosen is not None and time.time() - chosen.received > FRESH:
             try:
                 self._spool.verify(chosen.stored)
@@ -99,5 +98,5 @@ class AtHand:
                 return None
         return chosen
 
-    def _may(self, image: Instance, patient: str) -> bool:
-        return image.origin.listener in self._listeners and image.identity.patient_id == patient
+    def _may(self, image: Instance) -> bool:
+        return image.origin.listener in self._listeners and image.identity.patient_id == self._patient

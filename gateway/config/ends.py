@@ -17,6 +17,7 @@ from cryptography import x509
 
 from gateway.config import commitment, kinds, mail, media
 from gateway.config.document import Positions
+from gateway.config.kinds import MADE_THERE
 from gateway.config.plain import given, items, mapping, text, words
 from gateway.config.problems import Loc, Problem, nearest
 
@@ -191,6 +192,18 @@ def _subject(subject: str | None, loc: Loc, places: Positions) -> list[Problem]:
     return []
 
 
+def _made_there(block: dict[str, Any], kind: str, loc: Loc, places: Positions) -> list[Problem]:
+    """`mdm` and `encapsulate` beside a kind that takes what they make; not both: one document leaves once."""
+    found = [
+        places.at_key((*loc, name), f"a {kind} does not take what `{name}` makes: it is for {', '.join(sorted(fits))}")
+        for name, fits in MADE_THERE.items()
+        if given(block, name) and kind not in fits
+    ]
+    if all(given(block, name) for name in MADE_THERE):
+        found.append(places.at_value(loc, f"a destination has one of {' and '.join(MADE_THERE)}: make it two"))
+    return found
+
+
 def _destination(block: Any, loc: Loc, data: Any, places: Positions) -> list[Problem]:
     if not isinstance(block, dict):
         return []
@@ -200,10 +213,11 @@ def _destination(block: Any, loc: Loc, data: Any, places: Positions) -> list[Pro
         return [
             places.at_value(loc, f"a destination is exactly one of {', '.join(DESTINATION_KINDS)}; this has {shown}")
         ]
+    made = _made_there(block, kinds[0], loc, places)
     if kinds[0] not in SECURED:
-        found = _off_network(block, kinds[0], loc, places)
+        found = made + _off_network(block, kinds[0], loc, places)
         return found + (media.problems(mapping(block, "media"), (*loc, "media"), places) if kinds[0] == "media" else [])
-    found = _secured(block, loc, data, places, "the destination's certificate")
+    found = made + _secured(block, loc, data, places, "the destination's certificate")
     found += _names(mapping(block, "tls"), (*loc, "tls"), places)
     found += commitment.of_destination(block, loc, data, places)
     if "client_cert" in mapping(block, "tls"):

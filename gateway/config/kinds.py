@@ -50,3 +50,15 @@ DESTINATIONS: Final[dict[str, frozenset[Kind]]] = {
     "mllp": frozenset({Kind.HL7V2}),
     "http": frozenset({Kind.AIM, Kind.CDA}),
 }
+
+# What a destination may make of a document before it takes it, by the key beside its kind: a step of that name.
+MADE_THERE: Final[dict[str, frozenset[str]]] = {
+    "mdm": frozenset({"mllp", "folder"}),
+    "encapsulate": frozenset({"dimse", "stow", "media", "folder"}),
+}
+
+
+def taken(destination: str, made_there: frozenset[str]) -> frozenset[Kind]:
+    """What a destination of that kind takes, with those keys of MADE_THERE beside it."""
+    here = frozenset(STEPS[each].accepts for each in made_there if destination in MADE_THERE[each])
+    return DESTINATIONS[destination] | here

@@ -28,6 +28,13 @@ def problems(data: Any, places: Positions) -> list[Problem]:
         *ends.problems(data, places),
         *deidentification.problems(data, places),
         *reports.problems(data, places),
+        *(
+            problem
+            for number, listener in items(data, "listeners")
+            for problem in reports.seen(
+                mapping(mapping(listener, "folder"), "aim"), ("listeners", number, "folder", "aim"), data, places
+            )
+        ),
         *_routes(data, places),
         *_unused(data, places),
         *_cases(data, places),

@@ -21,6 +21,7 @@ from gateway.config.block import HeldKey as HeldKey
 from gateway.config.block import KeyPair as KeyPair
 from gateway.config.document import Positions
 from gateway.config.mail import MailDestination
+from gateway.config.messages import Mdm as Mdm
 from gateway.config.signatures import EncryptedAttributes, Signing, Verification
 from gateway.config.units import (
     AETitle,
@@ -174,6 +175,7 @@ class FolderListener(Block):
     poll: Duration = Field(1.0, gt=0)  # between two looks
     archives: bool = True  # ZIP, tar and tar.gz are opened
     keep: Literal["processed", "remove"] = "processed"  # what becomes of a file once all of it is stored
+    aim: Annotations | None = None  # AIM documents are taken too, each as an SR (docs/annotations.md)
     accept: Literal["known", "any"] = "known"
     extra_sop_classes: Words = ()
     limits: ArchiveLimits = ArchiveLimits()
@@ -340,6 +342,8 @@ class Destination(Block):
     folder: FolderDestination | None = None
     media: MediaDestination | None = None
     mail: MailDestination | None = None
+    mdm: Mdm | None = None  # CDA that comes here leaves as an HL7 v2 message; or:
+    encapsulate: Literal["cda"] | None = None  # as a DICOM object
     tls: Tls | None = None
     unsafe_plaintext: str | None = None
     retry: Retry = Retry()
@@ -419,19 +423,6 @@ class Deidentify(Block):
     visual_features: Plugin | None = None  # the program of clean-recognizable-visual-features
     named_entities: Plugin | None = None  # a program that finds more names in text that is cleaned
     override: tuple[Override, ...] = ()
-
-
-class Mdm(Block):
-    """What a site says of its HL7 v2 MDM messages (docs/reports.md). Application and facility: a name, or an OID."""
-
-    sending_application: str = "DICOM-GATEWAY"  # MSH-3
-    sending_facility: str = ""
-    receiving_application: str = ""
-    receiving_facility: str = ""
-    processing: Literal["P", "T", "D"] = "P"  # MSH-11: production, training, debugging
-    patient_class: str = Field("N", min_length=1)  # PV1-2
-    patient_id_type: str = "PI"  # PID-3.5
-    document_type: str = Field("DI", min_length=1)  # TXA-2
 
 
 class Organization(Block):

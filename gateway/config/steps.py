@@ -88,7 +88,9 @@ def _taken(route: dict[str, Any], kind: Kind, loc: Loc, data: Any, places: Posit
     destinations = mapping(data, "destinations")
     for below, name in words(route, "deliver"):
         block = mapping(destinations, name)
-        for destination, takes in kinds.DESTINATIONS.items():
+        made_there = frozenset(each for each in kinds.MADE_THERE if given(block, each))
+        for destination in kinds.DESTINATIONS:
+            takes = kinds.taken(destination, made_there)
             if given(block, destination) and kind not in takes:
                 message = f"{name!r} is a {destination} and takes {', '.join(sorted(takes))}; this route gives {kind}"
                 found.append(places.at_value((*loc, *below), message))

@@ -115,7 +115,7 @@ class HttpSession:
 def _credential(ref: str) -> str:
     """What Authorization says. Raises DestinationDown where it cannot be read: that is no fault of the object."""
     try:
-        return resolve(ref).decode("latin-1").strip()
+        return resolve(ref, least=1).decode("latin-1").strip()
     except GatewayError as error:
         raise DestinationDown(error.reason, error.detail) from None
 

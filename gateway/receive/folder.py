@@ -33,7 +33,7 @@ from gateway.errors import GatewayError, RefuseObject, StorageFailed
 from gateway.logs import fields
 from gateway.model import Origin
 from gateway.pipeline import Claim, accept
-from gateway.receive import archives
+from gateway.receive import aim, archives
 from gateway.receive.parts import Part
 from gateway.rulebook import Ruleset
 from gateway.store.spool import Incoming, Spool
@@ -91,6 +91,7 @@ class Inbox:
         self._clock = clock
         self._seen: dict[str, _Look] = {}  # by path beneath the folder, as of the last scan
         self._origin: Origin | None = None  # of the scan under way, once it has stored something
+        self._losses: list[str] = []  # of the file under way: what its AIM documents say and their SRs do not
         self._ends: dict[str, int] = {}  # descriptors of `processed` and `failed`
 
     def run(self, wait: Callable[[float], object]) -> None:
@@ -162,6 +163,7 @@ class Inbox:
 
     def _take(self, name: str, folder: int, look: _Look) -> bool:
         """One complete file. Whether it left its place. Raises StorageFailed."""
+        self._losses = []
         try:
             with os.fdopen(os.open(name, _OPEN, dir_fd=folder), "rb", buffering=0) as file:
                 skipped = self._stored(file, look)
@@ -182,7 +184,7 @@ class Inbox:
         if self._folder.keep == "remove" and not skipped:
             os.unlink(name, dir_fd=folder)
         else:
-            self._move(name, folder, PROCESSED)
+            self._move(name, folder, PROCESSED, "", "\n".join(self._losses))
         return True
 
     def _stored(self, file: IO[bytes], look: _Look) -> int:
@@ -224,6 +226,9 @@ class Inbox:
 
     def _object(self, chunks: Iterable[bytes], whole: Callable[[], None]) -> None:
         """One DICOM file, durable. `whole` raises where its source has changed meanwhile."""
+        if self._folder.aim is not None:
+            chunks, losses = aim.taken(chunks, self._folder.aim, self._writer.sought, self._spool)
+            self._losses += [losses] if losses else []
         part = Part(self._begin, self._policy, "", self._folder.limits.object_size)
         try:
             for chunk in chunks:
@@ -272,15 +277,20 @@ class Inbox:
         finally:
             os.close(top)
 
-    def _move(self, name: str, folder: int, end: str, reason: str = "") -> None:
-        """To its end, under a name that nothing there has."""
+    def _move(self, name: str, folder: int, end: str, reason: str = "", losses: str = "") -> None:
+        """To its end, under a name that nothing there has; beside it why it failed, or what of it was lost."""
         fresh = fresh_name(name)
         os.rename(name, fresh, src_dir_fd=folder, dst_dir_fd=self._ends[end])
         if reason:
             log.warning(fields("file-failed", listener=self._listener.id, reason=reason))
-            note = os.open(f"{fresh}.reason", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=self._ends[end])
-            with os.fdopen(note, "w") as out:
-                out.write(f"{reason}\n")
+            self._beside(f"{fresh}.reason", end, reason)
+        elif losses:
+            self._beside(f"{fresh}.losses", end, losses)
+
+    def _beside(self, name: str, end: str, text: str) -> None:
+        note = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=self._ends[end])
+        with os.fdopen(note, "w") as out:
+            out.write(f"{text}\n")
 
     def _locked(self) -> Lock:
         return Lock(self._folder.dir)

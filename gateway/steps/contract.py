@@ -58,7 +58,7 @@ class Around:
     scratch: Callable[[Iterable[bytes]], ByteSource]  # what must lie somewhere while it is read
     instance: Instance | None = None  # None: an object that was not received (`explain`, cases)
     listener: str = ""  # through which such an object would come
-    look: Callable[[Instance, Sequence[str]], AtHand] | None = None  # images of the spool: steps/looking.py
+    look: Callable[[str, Sequence[str]], AtHand] | None = None  # images of the spool: steps/looking.py
     trial: bool = False  # nothing is remembered and nobody is asked
     trace: bool = False
 

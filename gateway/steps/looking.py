@@ -44,7 +44,7 @@ def looking(passing: Passing, around: Around, listeners: Sequence[str]) -> Itera
     elif around.look is None or around.instance is None:
         yield Looking(None, "only a gateway that serves looks at the images of its spool")
     else:
-        with around.look(around.instance, listeners) as images:
+        with around.look(around.instance.identity.patient_id, listeners) as images:
             yield Looking(images)
 
 

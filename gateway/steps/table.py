@@ -46,7 +46,13 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
 
 
 def fitted(passing: Passing, destination: Destination | None, around: Around) -> Passing:
-    """Decompressed where the destination takes uncompressed syntaxes only (PS3.5 10.1). Raises HoldObject."""
+    """A document in the form that the destination says; decompressed where it takes uncompressed syntaxes only
+    (PS3.5 10.1). Raises HoldObject, WaitObject."""
+    if destination is not None and passing.kind is Kind.CDA:
+        if destination.mdm is not None:
+            passing = run(passing, Step(mdm=destination.mdm), around)
+        elif destination.encapsulate is not None:
+            passing = run(passing, Step(encapsulate=destination.encapsulate), around)
     only = destination is not None and destination.dimse is not None and destination.dimse.uncompressed_only
     if not only or passing.kind is not Kind.DICOM or syntax.lookup(passing.syntax).uncompressed:
         return passing

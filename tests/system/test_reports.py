@@ -143,3 +143,26 @@ def test_only_aa_is_delivered(site: Site, sinks, gateways, tmp_path: Path) -> No
     (row,) = gateway.settled()
     assert (row["state"], row["reason"]) == ("held", "hl7-error")
     server.close()
+
+
+def test_one_report_reaches_the_ehr_as_a_message_and_the_archive_as_an_object(
+    site: Site, sinks, gateways, receiver: Receiver, tmp_path: Path
+) -> None:
+    """The form is the destination's; the document in it is one."""
+    sink = sinks(site)
+    rules = RULES.format(mllp=receiver.port, dimse=sink.port)
+    rules = rules.replace("    mllp:", "    mdm: {receiving_application: EHR}\n    mllp:", 1)
+    rules = rules.replace("    dimse: {host", "    encapsulate: cda\n    dimse: {host", 1)
+    both = "steps: [{cda: radiology}]\n    deliver: [ehr, archive]"
+    old = "steps: [{cda: radiology}, {mdm: {receiving_application: EHR}}]\n    deliver: ehr"
+    assert old in rules
+    site.write(rules.replace(old, both))
+    gateway: Gateway = gateways(site).start()
+    send(gateway, site, tmp_path / "sent", report(5))
+    assert [(row["state"], row["reason"]) for row in gateway.settled()] == [("delivered", "")] * 2
+    (message,) = receiver.parsed()
+    (data,) = sink.datasets.values()
+    (tmp_path / "out.dcm").write_bytes(data)
+    found = dcmread(tmp_path / "out.dcm", force=True)
+    assert found.SOPClassUID == ENCAPSULATED_CDA
+    assert bytes(found.EncapsulatedDocument).rstrip(b"\0") == document(message)

@@ -68,6 +68,9 @@ class FakeWriter:
         same = any(each.stored.sha256 == instance.stored.sha256 for each in known)
         return Committed("duplicate" if same else "conflict" if known else "stored", len(self.instances))
 
+    def sought(self, sop_instances: object) -> list[Instance]:
+        return []
+
     def note(self, event: AnyEvent) -> None:
         self.notes.append(event)
 

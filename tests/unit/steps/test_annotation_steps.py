@@ -15,7 +15,7 @@ from gateway.config.load import examine_bytes
 from gateway.config.schema import Step
 from gateway.egress import Egress
 from gateway.errors import HoldObject
-from gateway.model import Identity
+from gateway.model import Decision, Identity, Instance, Origin, Stored, Verdict
 from gateway.steps.contract import Around, Checked, Passing
 from gateway.steps.table import run, told
 from tests.system.senders import ct, encoded
@@ -100,6 +100,12 @@ def plane(number: int) -> BytesSource:
     return BytesSource(out.getvalue())
 
 
+RECEIVED = Instance(
+    Identity("1.2", "1.3", "1.4"), Origin("in", "a" * 32, "127.0.0.1"), Stored("0" * 32, 0, 1, "0" * 64), "", 0.0,
+    Decision(Verdict.DELIVER, "r"),
+)  # fmt: skip
+
+
 class Hand:
     """What a spool would give."""
 
@@ -118,7 +124,7 @@ class Hand:
 
 
 def seeing(image: BytesSource | None) -> Around:
-    return replace(around(), instance=cast(Any, "received"), look=lambda report, listeners: cast(Any, Hand(image)))
+    return replace(around(), instance=RECEIVED, look=lambda report, listeners: cast(Any, Hand(image)))
 
 
 @pytest.mark.parametrize("to", ["aim", "sr"])

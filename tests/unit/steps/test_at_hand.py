@@ -29,10 +29,8 @@ def stage(tmp_path: Path) -> Stage:
 
 
 def at_hand(stage: Stage, *there: Instance, listeners: Sequence[str] = ("in",), of: str = "PAT1") -> AtHand:
-    report = stage.make("9.9")
-    report = replace(report, identity=replace(report.identity, patient_id=of))
     return AtHand(
-        report, listeners, lambda uids: [each for each in there if each.identity.sop_instance in uids], stage.spool
+        of, listeners, lambda uids: [each for each in there if each.identity.sop_instance in uids], stage.spool
     )
 
 
@@ -85,7 +83,7 @@ def test_where_nobody_can_say_the_report_waits(stage: Stage) -> None:
     def lost(_: Sequence[str]) -> list[Instance]:
         raise StorageFailed("writer-lost")
 
-    with AtHand(stage.make("9.9"), ["in"], lost, stage.spool) as images, pytest.raises(WaitObject, match="writer-lost"):
+    with AtHand("PAT1", ["in"], lost, stage.spool) as images, pytest.raises(WaitObject, match="writer-lost"):
         images("1.1")
 
 
