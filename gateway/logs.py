@@ -4,6 +4,8 @@ Rules of this file
 * A log line names codes, counts and our own ids (listener, destination, association, spool name). Never a value
   out of a data set, never a UID of one: those are in the ledger and in the audit trail, which are 0600.
 * Control characters cannot break a line: everything a peer could choose (an AE title) is escaped.
+* What a library says is a message of its own making and may quote a value (pydicom quotes what it cannot read): of
+  its lines and of Python's warnings stand there only who and where.
 * A value cannot pass for two: what is more than one plain word stands in quotes, and its quotes are escaped.
 """
 
@@ -12,7 +14,12 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import warnings
+from pathlib import Path
+from typing import Final, TextIO
 
+_OURS: Final = str(Path(__file__).parents[1])
+_PARTS: Final = ("gateway", "transforms", "profiles")  # of it: an environment may lie in the same directory
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
 _WORD = re.compile(r"[^\s\"=\\]+")
 _QUOTED = re.compile(r"[\"\\]")
@@ -23,16 +30,40 @@ class _KeyValue(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}"
-        text = _UNSAFE.sub(lambda m: f"\\x{ord(m[0]):02x}", record.getMessage())
+        text = _UNSAFE.sub(lambda m: f"\\x{ord(m[0]):02x}", record.getMessage()) if _ours(record) else _said(record)
         if record.exc_info and record.exc_info[1] is not None:
             # A traceback's last line may quote a value; the place and the class are enough to find the fault.
             error = record.exc_info[1]
             trace = error.__traceback__
             while trace is not None and trace.tb_next is not None:
                 trace = trace.tb_next
-            place = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 2)[-1]}:{trace.tb_lineno}" if trace else "?"
+            place = _place(trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else "?"
             text += f" error={type(error).__name__} at={place}"
         return f"{stamp} {record.levelname.lower()} {record.name} {text}"
+
+
+def _ours(record: logging.LogRecord) -> bool:
+    return record.pathname.startswith(tuple(f"{_OURS}/{part}/" for part in _PARTS))
+
+
+def _said(record: logging.LogRecord) -> str:
+    return fields("library-message", at=_place(record.pathname, record.lineno))
+
+
+def _place(path: str, line: int) -> str:
+    return f"{path.rsplit('/', 2)[-1]}:{line}"
+
+
+def _warned(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    place = _place(filename, lineno)
+    logging.getLogger("python").warning(fields("library-warning", kind=category.__name__, at=place))
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -46,6 +77,7 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    warnings.showwarning = _warned
 
 
 def fields(event: str, **values: object) -> str:
