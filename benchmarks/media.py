@@ -22,11 +22,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import study
-
 from benchmarks import works
 from benchmarks.report import spread
 from benchmarks.works import timed
+from examples import study
 from transforms.dataset.elements import header_bytes
 
 GATEWAY = Path(sys.executable).parent / "dicom-gateway"

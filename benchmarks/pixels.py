@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-import study
 from pydicom.dataset import Dataset
 
 from benchmarks import peers, works
 from benchmarks.report import spread
 from benchmarks.works import timed
+from examples import study
 
 GATEWAY = Path(sys.executable).parent / "dicom-gateway"
 SIDE, BANNER = 512, 40  # pixels

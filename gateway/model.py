@@ -124,6 +124,15 @@ class Unit(Struct, frozen=True):
     members: int  # jobs of this unit; those of a group that were delivered before, or are held, are not among them
 
 
+class Member(Struct, frozen=True):
+    """One object of a closed group, as whoever works on a whole series needs it."""
+
+    stored: Stored
+    syntax: str
+    received: float
+    here: bool  # its bytes are still spooled
+
+
 class Job(Struct, frozen=True):
     """One delivery leased to a worker: everything the worker needs, without a database handle."""
 
@@ -133,6 +142,7 @@ class Job(Struct, frozen=True):
     destination: str
     attempts: int  # tries of this object that count, before this one
     unit: Unit | None = None  # only where the destination takes whole groups
+    group: int = 0  # number of the closed group it waited for; 0 where its route groups nothing
 
 
 class Result(StrEnum):

@@ -14,8 +14,8 @@ Rules of this file
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -29,7 +29,8 @@ from gateway.decide.facts import ObjectFacts
 from gateway.decide.routes import decide
 from gateway.egress import Egress
 from gateway.errors import HoldObject, RefuseObject
-from gateway.model import Decision, Evidence, Identity, Instance, Job, Origin, Verdict
+from gateway.model import Decision, Evidence, Identity, Instance, Job, Member, Origin, Stored, Verdict
+from gateway.pixels.series import Series
 from gateway.rulebook import Rulebook, Ruleset
 from gateway.steps.contract import Around, Passing
 from gateway.steps.table import fitted, run_all
@@ -40,6 +41,8 @@ from transforms.dataset import convert, framing, syntax, values
 from transforms.errors import BadFraming, TransformError
 from transforms.references import referenced
 from transforms.source import ByteSource
+
+Members = Callable[[int, str], Sequence[Member]]  # of a group, by Series Instance UID
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +150,12 @@ def redecide(instance: Instance, spool: Spool, ruleset: Ruleset) -> Decision:
 
 
 @contextmanager
-def prepare(job: Job, spool: Spool, rulebook: Rulebook, seek: Seek | None = None) -> Iterator[Outgoing]:
+def prepare(
+    job: Job, spool: Spool, rulebook: Rulebook, seek: Seek | None = None, members: Members | None = None
+) -> Iterator[Outgoing]:
     """Run the steps of the job's route over its object. Raises HoldObject, WaitObject; what it yields is complete.
 
-    `seek` asks the writer for other objects that are in the spool.
+    `seek` asks the writer for other objects that are in the spool, `members` for those of a series in a closed group.
     """
     instance = job.instance
     decision = instance.decision
@@ -160,13 +165,38 @@ def prepare(job: Job, spool: Spool, rulebook: Rulebook, seek: Seek | None = None
         raise HoldObject("route-gone", "the route this object was decided for is not in its rules")
     if ruleset.key_ids(decision.route) != decision.key_ids:
         raise HoldObject("key-changed", "a key of this route is not the one the object was received under")
-    if time.time() - instance.received > FRESH:
-        spool.verify(instance.stored)
+    _verified(spool, instance.stored, instance.received)
     look = partial(AtHand, seek=seek, spool=spool) if seek is not None else None
-    around = Around(ruleset, ruleset.egress, spool.scratch, instance, look=look)
-    with spool.open(instance.stored) as spooled:
+    with ExitStack() as held:  # what the steps put down, and the object itself: until it has left
+
+        def scratch(data: Iterable[bytes]) -> ByteSource:
+            return held.enter_context(spool.scratch(data))
+
+        series = _series(job, spool, members)
+        around = Around(ruleset, ruleset.egress, scratch, instance, look=look, series=series)
+        spooled = held.enter_context(spool.open(instance.stored))
         made = run_all(Passing(spooled, instance.syntax, instance.identity), route.steps, around)
         made = fitted(made, ruleset.config.destinations.get(job.destination), around)
         yield Outgoing(
             job, made.source, made.syntax, made.identity, made.done, made.anonymized, made.evidence, made.kind
         )
+
+
+def _verified(spool: Spool, stored: Stored, received: float) -> None:
+    if time.time() - received > FRESH:
+        spool.verify(stored)
+
+
+def _series(job: Job, spool: Spool, members: Members | None) -> Series | None:
+    """What the object leaves with, where it has waited for the rest of its study or series."""
+    if not job.group or members is None:
+        return None
+    uid = job.instance.identity.series
+
+    @contextmanager
+    def opened(member: Member) -> Iterator[ByteSource]:
+        _verified(spool, member.stored, member.received)
+        with spool.open(member.stored) as source:
+            yield source
+
+    return Series(job.group, uid, job.instance.stored.name, job.delivery, partial(members, job.group, uid), opened)

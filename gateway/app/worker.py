@@ -259,7 +259,7 @@ class Worker:
         """`pipeline.prepare` with its slot on disk: a crash inside is counted against this object."""
         slot = self.inflight.set(job.delivery)
         try:
-            preparing = prepare(job, self.spool, self.rulebook, self.writer.sought)
+            preparing = prepare(job, self.spool, self.rulebook, self.writer.sought, self.writer.members)
             outgoing = preparing.__enter__()
         finally:
             self.inflight.clear(slot)

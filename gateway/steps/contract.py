@@ -18,6 +18,7 @@ from gateway.config.kinds import Kind
 from gateway.config.schema import Step
 from gateway.egress import Egress
 from gateway.model import Evidence, Identity, Instance
+from gateway.pixels.series import Series
 from gateway.rulebook import Deidentification, Ruleset
 from transforms.deidentify.engine import Deidentified
 from transforms.egress.classes import Kept
@@ -59,6 +60,7 @@ class Around:
     instance: Instance | None = None  # None: an object that was not received (`explain`, cases)
     listener: str = ""  # through which such an object would come
     look: Callable[[str, Sequence[str]], AtHand] | None = None  # images of the spool: steps/looking.py
+    series: Series | None = None  # what it leaves with, where its route waits until all of it is there
     trial: bool = False  # nothing is remembered and nobody is asked
     trace: bool = False
 

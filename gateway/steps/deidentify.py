@@ -16,6 +16,7 @@ from gateway.pixels.features import featureless
 from gateway.pixels.groups import Groups
 from gateway.security.reidentification import seal
 from gateway.steps.contract import Around, Checked, Passing
+from gateway.store.kept_answers import HOSTED
 from transforms.dataset import convert, framing, syntax
 from transforms.deidentify.engine import Deidentified, Pseudonym
 from transforms.deidentify.options import PIXELS, VISUAL_FEATURES
@@ -42,9 +43,11 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
     steps = passing.done
     state = None if around.trial else around.ruleset.config.state.dir
     if VISUAL_FEATURES in table.options and how.features is not None:
-        made = featureless(source, uid, how.features, state / "hosted" if state else None, around.scratch)
+        hosted = state / HOSTED if state else None
+        made = featureless(source, uid, how.features, hosted, around.scratch, around.series)
         if made is not None:
-            source, uid, ran, steps = made, syntax.EXPLICIT_LE, ran | {VISUAL_FEATURES}, (*steps, "visual-features")
+            word = "visual-features:series" if around.series else "visual-features"
+            source, uid, ran, steps = made, syntax.EXPLICIT_LE, ran | {VISUAL_FEATURES}, (*steps, word)
     if PIXELS in table.options:
         pixels = cleaned(source, uid, how.pixels, around.scratch, Groups(state) if state else None)
         source, ran, steps = pixels.source, ran | pixels.ran, (*steps, *pixels.steps)

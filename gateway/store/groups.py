@@ -9,15 +9,15 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, distinct, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, distinct, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from gateway.decide.groups import Evidence
-from gateway.model import DeliveryState, Grouping, Instance, Job, Unit
+from gateway.model import DeliveryState, Grouping, Instance, InstanceState, Job, Member, Unit
 from gateway.store.prepared import Cursor, Prepared
 from gateway.store.schema import associations, bringing, deliveries, group_references, groups, instances
 
@@ -222,9 +222,35 @@ class GroupTable:
             .order_by(deliveries.c.id)
         )
         found = self._do(query.limit(1) if group is None else query, {"destination": destination}).all()
-        jobs = [Job(row[0], row[1], _instance.decode(row[3]), destination, row[2]) for row in found]
+        jobs = [Job(row[0], row[1], _instance.decode(row[3]), destination, row[2], group=group or 0) for row in found]
         unit = self._unit(group, jobs)
         return [msgspec.structs.replace(job, unit=unit) for job in jobs]
+
+    def series(self, group: int, uid: str) -> tuple[list[Member], bool]:
+        """The members of a closed group that are of this series, and whether an earlier group had some of it."""
+        row = GroupRow(*self._do(_ROW.where(groups.c.id == group)).one())
+        found = [
+            Member(each.stored, each.syntax, each.received, state in (InstanceState.ACTIVE, InstanceState.HELD))
+            for state, each in self._instances(groups.c.id == group)
+            if each.identity.series == uid and state != InstanceState.DISCARDED
+        ]
+        same = and_(groups.c.route == row.route, groups.c.uid == row.uid, groups.c.number < row.number)
+        return found, any(each.identity.series == uid for _, each in self._instances(same))
+
+    def _instances(self, which: ColumnElement[bool]) -> Iterator[tuple[str, Instance]]:
+        """The instances of some groups with their states, each once."""
+        joined = groups.join(deliveries, deliveries.c.grouped == groups.c.id).join(
+            instances, deliveries.c.instance == instances.c.id
+        )
+        query = select(instances.c.id, instances.c.state, instances.c.value).select_from(joined).where(which)
+        for _, state, value in self._do(query.distinct().order_by(instances.c.id)):
+            yield state, _instance.decode(value)
+
+    def over(self, numbers: Sequence[int]) -> set[int]:
+        """Those of these groups of which nothing waits, is being sent or is held any more; and what is no group."""
+        going = deliveries.c.state.not_in([DeliveryState.DELIVERED.value, DeliveryState.DISCARDED.value])
+        query = select(deliveries.c.grouped).where(deliveries.c.grouped.in_(numbers), going).distinct()
+        return set(numbers) - set(self._do(query).scalars())
 
     def _unit(self, group: int | None, jobs: Sequence[Job]) -> Unit:
         if group is None:  # decided under rules that did not group

@@ -94,7 +94,7 @@ _TOOK_STUDY = Prepared(
 )
 _WAITING = and_(deliveries.c.destination == bindparam("destination"), deliveries.c.state == DeliveryState.WAITING.value)
 _DUE = (
-    select(deliveries.c.id, deliveries.c.instance, deliveries.c.attempts, instances.c.value)
+    select(deliveries.c.id, deliveries.c.instance, deliveries.c.attempts, instances.c.value, deliveries.c.grouped)
     .select_from(deliveries.join(instances, deliveries.c.instance == instances.c.id))
     .where(
         _WAITING,
@@ -248,8 +248,8 @@ class Transaction:
             self._do(_DUE_WITHOUT, {**asked, "without": without}) if without else self._fast.all(_DUE_OF_ALL, **asked)
         )
         return [
-            Job(number, owner, _instance.decode(value), destination, attempts)
-            for number, owner, attempts, value in found
+            Job(number, owner, _instance.decode(value), destination, attempts, group=group or 0)
+            for number, owner, attempts, value, group in found
         ]
 
     def next_due(self, destination: str) -> float | None:

@@ -25,14 +25,15 @@ import msgspec
 
 from gateway.audit.events import AnyEvent
 from gateway.config.schema import Config
-from gateway.errors import GatewayError, StorageFailed
+from gateway.errors import GatewayError, HoldObject, StorageFailed, WaitObject
 from gateway.logs import fields
-from gateway.model import Instance, Job, Outcome
+from gateway.model import Instance, Job, Member, Outcome
 from gateway.writer.messages import (
     LENGTH,
     AnyReply,
     AnyRequest,
     AskCommitment,
+    AskMembers,
     Closed,
     CommitmentAsked,
     CommitmentReported,
@@ -41,6 +42,7 @@ from gateway.writer.messages import (
     Failed,
     Found,
     Hello,
+    Members,
     Note,
     Ok,
     Opened,
@@ -147,6 +149,17 @@ class WriterClient:
                 raise StorageFailed(reason)
             case _:
                 raise StorageFailed("writer-lost")
+
+    def members(self, group: int, series: str) -> tuple[Member, ...]:
+        """The objects of a series in a closed group. Raises HoldObject (plugin-late), WaitObject."""
+        match self._ask(AskMembers(group, series)):
+            case Members(members=members):
+                return members
+            case Failed(reason=reason, storage=False):
+                code, _, detail = reason.partition(": ")
+                raise HoldObject(code, detail)
+            case _:
+                raise WaitObject("writer-lost", "nobody knows now what belongs to the series")
 
     def _ask(self, body: AnyRequest) -> AnyReply:
         """Say it once and wait for the answer."""

@@ -13,12 +13,14 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from pathlib import Path
 
 import msgspec
 
 from gateway.audit.events import AnyEvent, ObjectDiscarded, ObjectDropped, ObjectHeld, ObjectReleased, RowsForgotten
 from gateway.errors import GatewayError
 from gateway.model import DeliveryState, Instance, InstanceState, Job, Outcome, Result, Verdict
+from gateway.store import kept_answers
 from gateway.store.inflight import UNIT
 from gateway.store.ledger import Known, Row, Transaction
 from gateway.store.retry import exhausted, expired, pause, waiting
@@ -30,12 +32,14 @@ from gateway.writer.dispatch import Dispatch
 from gateway.writer.groups import Groups
 from gateway.writer.messages import (
     AskCommitment,
+    AskMembers,
     Closed,
     Committed,
     Discard,
     Failed,
     Found,
     Hello,
+    Members,
     Ok,
     Opened,
     Outcomes,
@@ -63,6 +67,7 @@ class Effects:
     jobs: dict[str, list[Job]] = field(default_factory=lambda: defaultdict(list))
     unlink: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)  # must be gone before the next request is heard
+    remove: list[Path] = field(default_factory=list)
     tasks: dict[str, list[AskCommitment | ReportCommitment]] = field(default_factory=dict)
     sync: bool = False  # names in the spool must be durable before the commit
     events: list[AnyEvent] = field(default_factory=list)
@@ -459,6 +464,13 @@ class Desk:
         self._tell(ObjectDiscarded, instance, message.reason, user=message.user)
         return Ok(max(1, len(held)))
 
+    def members(self, message: AskMembers) -> Members:
+        """One series of a closed group. Raises GatewayError (plugin-late) where an earlier group had some of it."""
+        found, late = self._tx.groups.series(message.group, message.series)
+        if late:
+            raise GatewayError("plugin-late", "the series was complete before this object came")
+        return Members(tuple(found))
+
     def recover(self, fresh: bool) -> None:
         """At start: what the ledger says is leased. `fresh`: no worker can be alive."""
         self._dispatch.clear()
@@ -487,6 +499,10 @@ class Desk:
         if names:
             needed = self._tx.needed(names, self._now - self._lingers)
             self.effects.orphans = [name for name in names if name not in needed]
+
+    def answers(self, state: Path) -> None:
+        """What hosted programs made for groups that have come to their end, and what they left when they died."""
+        self.effects.remove = [*kept_answers.ended(state, self._tx.groups.over), *kept_answers.left(state)]
 
     def _tell(
         self,

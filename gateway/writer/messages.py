@@ -12,7 +12,7 @@ import struct
 from msgspec import Struct
 
 from gateway.audit.events import AnyEvent, Party
-from gateway.model import CommitmentReport, CommitmentRequest, Decision, Instance, Job, Outcome
+from gateway.model import CommitmentReport, CommitmentRequest, Decision, Instance, Job, Member, Outcome
 
 LENGTH = struct.Struct(">L")
 MAX_FRAME = 16 << 20
@@ -120,6 +120,13 @@ class TaskDone(Struct, frozen=True, tag=True):
     reason: str = ""
 
 
+class AskMembers(Struct, frozen=True, tag=True):
+    """Who is of this series in a closed group. Answered by `Members`, or by `Failed` where some of it went before."""
+
+    group: int
+    series: str  # Series Instance UID as received
+
+
 AnyRequest = (
     Hello
     | Received
@@ -135,6 +142,7 @@ AnyRequest = (
     | CommitmentAsked
     | CommitmentReported
     | TaskDone
+    | AskMembers
 )
 
 
@@ -202,7 +210,13 @@ class Failed(Struct, frozen=True, tag=True):
     storage: bool = False
 
 
-AnyReply = Ok | Committed | Found | Work | Tasks | Failed
+class Members(Struct, frozen=True, tag=True):
+    """The objects of one series of a closed group, in the order in which they came; not what a person has given up."""
+
+    members: tuple[Member, ...]
+
+
+AnyReply = Ok | Committed | Found | Work | Tasks | Failed | Members
 
 
 class Reply(Struct, frozen=True):

@@ -50,6 +50,7 @@ from gateway.writer.desk import Desk, Effects
 from gateway.writer.dispatch import Dispatch
 from gateway.writer.messages import (
     AnyReply,
+    AskMembers,
     Closed,
     CommitmentAsked,
     CommitmentReported,
@@ -111,6 +112,7 @@ class Process:
         self._try_audit = 0.0
         self._sweeping: Iterator[str] = iter(())
         self._sweep_at = time.monotonic() + SWEEP_EVERY
+        self._answers_at = time.monotonic()
         self._forget_at = time.monotonic() + FORGET_PAUSE
         self._seq = 0
         self._start(digest, fresh)
@@ -313,6 +315,7 @@ class Process:
                 desk.absent()
             desk.lease_due()
             desk.orphans(self._old_files())
+            self._answers(desk)
             self._forget(desk)
             self._post(tx, desk.effects)
             if desk.effects.sync:
@@ -358,6 +361,8 @@ class Process:
                 return desk.commitments.reported(body)
             case TaskDone():
                 return desk.commitments.done(body)
+            case AskMembers():
+                return desk.members(body)
             case Configure():
                 self._configure(body.rules)
                 return Ok()
@@ -388,6 +393,8 @@ class Process:
                     peer.send(0, Tasks(tuple(tasks)))
         for name in effects.unlink:
             self._remover.put(name)
+        for path in effects.remove:
+            self._remover.put(path)
         try:
             for name in effects.orphans:
                 self._spool.remove(name)
@@ -412,6 +419,15 @@ class Process:
         except OSError as error:
             log.error(fields("not-swept", error=error.strerror))
             return []
+
+    def _answers(self, desk: Desk) -> None:
+        """Every now and then what hosted programs made and nobody needs any more."""
+        if time.monotonic() >= self._answers_at:
+            self._answers_at = time.monotonic() + SWEEP_EVERY
+            try:
+                desk.answers(self._state)
+            except OSError as error:
+                log.error(fields("not-swept", error=error.strerror))
 
     def _forget(self, desk: Desk) -> None:
         """Every now and then rows of what is done, where `state.keep` says so, some of them each turn."""

@@ -1,4 +1,5 @@
-"""Deletes spooled files whose end is committed, on a thread of its own: a large file takes long, and nobody waits.
+"""Deletes spooled files whose end is committed, and what hosted programs leave, on a thread of its own: a large file
+takes long, and nobody waits.
 
 What is still to be deleted when the process dies is swept: it is in the spool, and the ledger does not need it.
 """
@@ -6,7 +7,9 @@ What is still to be deleted when the process dies is swept: it is in the spool, 
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
+from pathlib import Path
 from queue import SimpleQueue
 
 from gateway.errors import GatewayError
@@ -21,12 +24,12 @@ class Remover:
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
-        self._names: SimpleQueue[str | None] = SimpleQueue()
+        self._names: SimpleQueue[str | Path | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="remover", daemon=True)
         self._thread.start()
 
-    def put(self, name: str) -> None:
-        """Delete this file soon."""
+    def put(self, name: str | Path) -> None:
+        """Delete this file of the spool soon; or this file or folder."""
         self._names.put(name)
 
     def close(self) -> None:
@@ -37,7 +40,12 @@ class Remover:
     def _run(self) -> None:
         while (name := self._names.get()) is not None:
             try:
-                self._spool.remove(name)
+                if isinstance(name, str):
+                    self._spool.remove(name)
+                elif name.is_dir():
+                    shutil.rmtree(name)
+                else:
+                    name.unlink(missing_ok=True)
             except OSError as error:
                 log.error(fields("not-removed", error=error.strerror))
             except GatewayError as error:

@@ -29,7 +29,7 @@ def check(case: burned.Case) -> None:
     source, uid = burned.made(case)
     done = cleaned(source, uid, How(), scratch)
     assert done.ran, case
-    assert burned.readable(done.source, uid, turned=case.turned) == [], case
+    assert burned.readable(done.source, uid, case) == [], case
     if uid == forms.BASELINE:
         return
     boxes = int(done.steps[0].rsplit(":", 1)[1])
@@ -37,14 +37,22 @@ def check(case: burned.Case) -> None:
     _, _, after = opened(done.source, uid)
     for was, now in zip(before, after, strict=True):
         changed = (was != now).reshape(*was.shape[:2], -1).any(axis=2)
-        assert boxes and 0 < changed.mean() < 0.6, case
+        assert boxes and 0 < changed.mean() < max(0.6, 1.5 * burned.share(case)), case
+        assert len(np.unique(now.reshape(*now.shape[:2], -1)[changed], axis=0)) == 1, "as it was, or black"
 
 
-def test_the_judges_read_what_was_not_cleaned(program: object) -> None:
-    """The known-bad twin: of the same image before it is cleaned both read identities."""
-    case = burned.Case("", 18, 255, False, "grey8", "native", 1, 480, 640)
+@pytest.mark.parametrize(
+    "case",
+    [
+        burned.Case("", 18, 255, False, "grey8", "native", 1, 480, 640),
+        burned.Case("", 11, 110, True, "colour", "JPEG-LS", 2, 512, 512),
+    ],
+    ids=["plain", "small"],
+)
+def test_the_judges_read_what_was_not_cleaned(case: burned.Case, program: object) -> None:
+    """The known-bad twin: of the same image before it is cleaned they read everything, small, pale and turned too."""
     source, uid = burned.made(case)
-    assert {"JANE", "4711", "1950"} <= set(burned.readable(source, uid))
+    assert burned.readable(source, uid, case) == sorted(burned.TOKENS)
 
 
 @pytest.mark.parametrize("case", burned.cases(4, seed=11), ids=lambda each: f"{each.form}-{each.syntax}-{each.size}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,42 @@ def test_who_takes_no_compression_gets_none(site: Site, sinks, gateways, steps: 
         assert sink.syntaxes[uid] in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
         data = read(raw, sink.syntaxes[uid])
         assert data.PixelData == pixels[data.InstanceNumber]
+
+
+PROGRAM = """\
+import pathlib, pydicom
+images = {each.name: pydicom.dcmread(each) for each in pathlib.Path('in').iterdir()}
+for name, image in images.items():
+    image.PixelData = bytes([len(images)]) * len(image.PixelData)
+    image.save_as(pathlib.Path('out') / name, enforce_file_format=True)
+"""
+
+
+def test_a_program_gets_the_series_that_a_route_waits_for(site: Site, gateways) -> None:
+    (site.folder / "program.py").write_text(PROGRAM)
+    text = RULES.format(port=1, sink_security="tls: {trust: file:certs/ca.pem}", steps="steps: [{deidentify: trial}]")
+    text = text.replace(
+        "key: file:trial.key}",
+        "key: file:trial.key, options: [clean-recognizable-visual-features], visual_features: {command: "
+        f"[{sys.executable}, {site.folder / 'program.py'}], timeout: 60s, memory: 2GiB}}}}",
+    )
+    head, tail = text.split("destinations:\n")
+    two = "destinations:\n  archive: {folder: {dir: ./out}}\n  studies: {folder: {dir: ./studies, layout: group}}\n"
+    text = head + two + tail[tail.index("deidentify:") :]
+    text = text.replace(
+        "deliver: [archive]", "group: {by: series, quiet: 2s, max_wait: 10m}\n    deliver: [archive, studies]"
+    )
+    site.write(text)
+    gateway: Gateway = gateways(site).start()
+    assert Sender(site, gateway).send([ct(n) for n in range(3)]) == []
+    rows = gateway.settled(60)
+    assert [(row["state"], row["reason"]) for row in rows] == [("delivered", "")] * 6
+    for folder in ("out", "studies"):
+        out = [pydicom.dcmread(path) for path in (site.folder / folder).rglob("*.dcm")]
+        assert len(out) == 3
+        for data in out:
+            assert set(data.PixelData) == {3} and data.RecognizableVisualFeatures == "NO"
+            assert "113102" in {each.CodeValue for each in data.DeidentificationMethodCodeSequence}
+    assert Sender(site, gateway).send([ct(7)]) == []  # of the same series, too late for the program
+    late = [row for row in gateway.settled(60) if row["state"] != "delivered"]
+    assert [row["reason"] for row in late] == ["plugin-late"] * 2, late

@@ -1,8 +1,9 @@
 """What a text detector is shown of a frame, and where it found text, as boxes of the frame.
 
 Rules of this file
-* A frame is shown several times: its range as it is, and with the contrast of each part stretched, so that text a
-  window would hide is seen. Large frames are shown in tiles that overlap, small ones enlarged.
+* A frame is shown several times: its range as it is; with the contrast of each part stretched, so that text a window
+  would hide is seen; and what looks like ink alone, so that text over bright speckle is seen. Large frames are shown in
+  tiles that overlap, small ones enlarged; and once turned by 90 degrees: detectors hardly see lines that go upwards.
 * What a detector finds is a box with a margin, whatever it reads there or does not.
 * It looks again at the frame with the boxes blanked: text close to other text is missed once.
 * The detector is a function that is given (`Look`): which one, gateway/hosted/text.py knows.
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image as Pictures
 
 from transforms.pixels.boxes import Box, within
 from transforms.pixels.image import Image
@@ -24,8 +26,10 @@ Look = Callable[[Picture], list[Box]]
 
 TILE: Final = 1000  # pixels of a side; above TILE + OVERLAP a frame is cut
 OVERLAP: Final = 140
-SMALL: Final = 400  # a frame whose larger side has at most so many pixels is shown twice as large
+SMALL: Final = 400  # a frame whose larger side has at most so many pixels is shown three times as large
+ENLARGED: Final = 3
 ROUNDS: Final = 2
+BRIGHT: Final = 225  # of 255: text is drawn with what is brightest
 LARGEST: Final = 0.2  # of a picture: what a line of text may cover
 
 
@@ -36,7 +40,8 @@ def text_boxes(
     pictures = shown(array, image, photometric)
     found: set[Box] = set(_looked(pictures[0], second, parts=False)) if second is not None else set()
     for round_ in range(ROUNDS):
-        fresh = {each for picture in pictures for each in _looked(picture, look, parts=round_ == 0)} - found
+        fresh = {each for picture in pictures for each in _looked(picture, look, parts=round_ == 0)}
+        fresh = (fresh | set(_looked_turned(pictures[0], look))) - found
         if not fresh:
             break
         found |= fresh
@@ -52,11 +57,11 @@ def shown(array: npt.NDArray[Any], image: Image, photometric: str) -> list[Pictu
         array, photometric = _coloured(array, image), "RGB"
     if array.ndim == 3:
         colour = _rgb(_eight(array), photometric)
-        return [colour, _stretched(colour.mean(axis=2))]
+        return [colour, _stretched(colour.mean(axis=2)), _ink(colour.max(axis=2))]
     plain = _eight(array)
     if photometric == "MONOCHROME1":
         plain = 255 - plain
-    return [np.repeat(plain[..., np.newaxis], 3, axis=2), _stretched(array)]
+    return [np.repeat(plain[..., np.newaxis], 3, axis=2), _stretched(array), _ink(plain)]
 
 
 def _eight(array: npt.NDArray[Any]) -> Picture:
@@ -69,6 +74,16 @@ def _eight(array: npt.NDArray[Any]) -> Picture:
     scaled = (array.astype(np.float32) - low) * (255.0 / max(high - low, 1e-6))
     out: Picture = np.clip(scaled, 0, 255).astype(np.uint8)
     return out
+
+
+def _ink(plain: npt.NDArray[Any]) -> Picture:
+    """What is brightest, and what is flat but no background: strokes are drawn with one value, speckle has none."""
+    around = np.pad(plain, 1, mode="edge")
+    across = (around[1:-1, :-2] == plain) & (plain == around[1:-1, 2:])
+    down = (around[:-2, 1:-1] == plain) & (plain == around[2:, 1:-1])
+    background = np.bincount(plain.ravel(), minlength=256).argmax()
+    ink = (plain >= BRIGHT) | ((across | down) & (plain != background))
+    return np.repeat((ink * np.uint8(255))[..., np.newaxis], 3, axis=2)
 
 
 def _stretched(array: npt.NDArray[Any]) -> Picture:
@@ -117,12 +132,18 @@ def _rgb(array: Picture, photometric: str) -> Picture:
     return out
 
 
+def _looked_turned(picture: Picture, look: Look) -> Iterator[Box]:
+    """As `_looked`, of the picture turned clockwise: lines that go upwards lie then."""
+    rows = picture.shape[0]
+    for each in _looked(np.ascontiguousarray(np.rot90(picture, 3)), look, parts=False):
+        yield Box(each.top, rows - each.right, each.bottom, rows - each.left)
+
+
 def _looked(picture: Picture, look: Look, *, parts: bool, side: int = TILE) -> Iterator[Box]:
     """What the detector finds, as boxes of the picture with their margin."""
     for left, top, tile in _tiles(picture, side):
-        scale = 2 if max(tile.shape[:2]) <= SMALL else 1
-        enlarged = np.repeat(np.repeat(tile, scale, axis=0), scale, axis=1) if scale > 1 else tile
-        for each in look(np.ascontiguousarray(enlarged)):
+        scale = ENLARGED if max(tile.shape[:2]) <= SMALL else 1
+        for each in look(_enlarged(tile, scale)):
             box = Box(each.left // scale, each.top // scale, -(-each.right // scale), -(-each.bottom // scale))
             if _texture(box, tile):
                 if parts:  # no line of text looks like this: what is in it is looked at by parts, once
@@ -132,6 +153,18 @@ def _looked(picture: Picture, look: Look, *, parts: bool, side: int = TILE) -> I
                 continue
             margin = max(4, min(box.right - box.left, box.bottom - box.top) // 4)
             yield _moved(box, left, top).grown(margin)
+
+
+def _enlarged(tile: Picture, scale: int) -> Picture:
+    """Smoothly: small letters with steps at their edges are seen less."""
+    tile = np.ascontiguousarray(tile)
+    if scale == 1:
+        return tile
+    rows, columns = tile.shape[:2]
+    out: Picture = np.asarray(
+        Pictures.fromarray(tile).resize((columns * scale, rows * scale), Pictures.Resampling.LANCZOS)
+    )
+    return out
 
 
 def _texture(box: Box, tile: Picture) -> bool:

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace as changed
 
-from gateway.config.schema import Step
+from gateway.config.schema import Destination, Step
 from gateway.config.signatures import Signing, Verification
 from gateway.egress import Egress
 from gateway.errors import HoldObject
 from gateway.model import Decision, Identity, Instance, Origin, Stored, Verdict
 from gateway.security.signatures.judging import State
 from gateway.steps.contract import Around, Checked, Passing
-from gateway.steps.table import run, told
+from gateway.steps.table import fitted, run, told
 from tests.system.senders import ct, encoded
+from tests.unit.pixels.building import anatomy, data_set
 from tests.unit.security.pki import Issued, Pki
 from tests.unit.signatures.objects import IMAGE, NOW, judged, signed, whole
 from transforms.dataset import convert
@@ -24,6 +25,7 @@ from transforms.dataset.syntax import EXPLICIT_LE, IMPLICIT_LE
 from transforms.deidentify.engine import Context, deidentify
 from transforms.deidentify.profile import compile_profile
 from transforms.egress.classes import Kept
+from transforms.pixels.forms import RLE
 from transforms.signatures.writing import element
 from transforms.source import BytesSource
 
@@ -155,3 +157,22 @@ def test_what_was_transcoded_is_signed_and_checked_in_the_form_it_has_now(
     assert run(made, signing(signer), around()).done[-1] == "signed:base"
     with pytest.raises(HoldObject, match="egress-hit"):  # the same, of an object that kept a name
         run(replace(made, source=original, syntax=received), signing(signer), around())
+
+
+def test_a_signature_over_pixels_goes_with_the_compression_that_it_was_made_over(pki: Pki, signer: Issued) -> None:
+    """A MAC is over the pixels as they are encoded (PS3.15 C.1.1): packed or unpacked, it is right no more."""
+    native = whole(data_set(anatomy(20, 30))[0])
+    packed = whole(data_set(anatomy(20, 30), RLE)[0])
+    for object_, uid, to in ((native, EXPLICIT_LE, "rle"), (packed, RLE, "explicit-le")):
+        data = signed(object_, signer, uid=uid)
+        assert judged(data, pki, uid).state is State.VALID
+        made = run(passing(data, uid), Step(transcode=to), around(trace=True))  # type: ignore[arg-type]
+        assert made.done[-1] == "signatures-dropped:1" and made.done[0].startswith(f"transcode:{to}")
+        assert judged(whole(made.source), pki, made.syntax).state is State.UNSIGNED
+    only = Destination(dimse={"host": "h", "port": 1, "ae": "A", "uncompressed_only": True}, unsafe_plaintext="a test")  # type: ignore[arg-type]
+    made = fitted(passing(signed(packed, signer, uid=RLE), RLE), only, around())
+    assert (made.syntax, made.done[-1]) == (EXPLICIT_LE, "signatures-dropped:1")
+    kept = signed(IMAGE, signer)
+    implicit = run(passing(kept), Step(transcode="implicit-le"), around())
+    assert not any(each.startswith("signatures-dropped") for each in implicit.done)  # a MAC is over Explicit VR
+    assert judged(whole(implicit.source), pki, implicit.syntax).state is State.VALID
