@@ -66,9 +66,7 @@ class CmsOpener:
         self._by = tuple(by)
         self._trust = trust
         self._crls = tuple(crls)
-        self._good: set[tuple[x509.Certificate, ...]] = (
-            set()
-        )  # signers that were looked up, each with what came with it
+        self._good: set[tuple[x509.Certificate, ...]] = set()  # each signer looked up, with what came with it
         self.asks = trust is not None
 
     def open(self, source: ByteSource, out: BinaryIO) -> Verdict:

@@ -236,6 +236,8 @@ def _readable(raw: bytes) -> x509.Certificate | None:
         certificate = x509.load_der_x509_certificate(raw)
         certificate.public_key()
         list(certificate.extensions)
+        certificate.subject.rfc4514_string()
+        certificate.issuer.rfc4514_string()
         if certificate.not_valid_before_utc > certificate.not_valid_after_utc:
             return None
     except Exception:  # the parser's classes for what it does not know are many

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 from parties import PHRASE, Parties, opens, password, seal, signs, unseal
@@ -299,3 +301,14 @@ def test_a_salt_that_no_key_is_long_enough_for_is_refused() -> None:
         else:
             with pytest.raises(NotSigned, match="cms-algorithm"):
                 signing._salt(parameters, digest)
+
+
+def test_a_signer_whose_name_cannot_be_read_is_not_there(parties: Parties) -> None:
+    whole = parties.signer.certificate.public_bytes(serialization.Encoding.DER)
+    at = whole.rindex(b"\x06\x03\x55\x04\x03") + 5  # the common name: no kind of string any more
+    nobody = x509.load_der_x509_certificate(whole[:at] + b"\x02" + whole[at + 1 :])
+    with pytest.raises(ValueError, match=r"asn1|ASN\.1"):
+        nobody.subject.rfc4514_string()
+    sealed = seal(DATA, [parties.rsa], Signer((nobody,), parties.signer.key))
+    with pytest.raises(NotSigned, match="signer"):
+        unseal(sealed, opens(parties.rsa))
