@@ -5,6 +5,8 @@ Rules of this file
   from elsewhere; one in the URI is refused, for it would stand in every list of processes.
 * A token's keys look like cryptography's, as far as signing.py, recipients.py and making.py use them.
 * A key stays open for the life of the process, until it fails: who logs in anew for each file locks a token out.
+* A PIN that was wrong is not tried again before a restart: tokens lock themselves after a few, and inboxes and
+  destinations try for ever.
 * Hashing is done here, the token gets digests. What it cannot do is told (token-failed), never done in another way.
 
 Reasons: token-unusable (no module, no token, no such key, wrong PIN), token-failed.
@@ -12,6 +14,7 @@ Reasons: token-unusable (no module, no token, no such key, wrong PIN), token-fai
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -34,6 +37,7 @@ _DIGEST_INFO: Final = {
 }
 
 _OPENING: Final = Lock()
+_REFUSED: Final[set[tuple[str, bytes | None, bytes]]] = set()  # (module, token, digest of the PIN)
 _OPEN: Final[dict[str, tuple[RsaKey | EcKey, tuple[x509.Certificate, ...]]]] = {}  # by URI
 
 
@@ -53,6 +57,9 @@ def _opened(uri: str, pin: bytes | None) -> tuple[RsaKey | EcKey, tuple[x509.Cer
     except ImportError:
         raise GatewayError("token-unusable", "PKCS #11 needs the extra `hsm`: pip install dicom-gateway[hsm]") from None
     named = {name: value for name, value in wanted.items() if name != "token"}
+    tried = module, wanted.get("token"), hashlib.sha256(pin or b"").digest()
+    if tried in _REFUSED:
+        raise GatewayError("token-unusable", f"{module}: PinIncorrect; this PIN is not tried again before a restart")
     try:
         library = pkcs11.lib(module)
         token = library.get_token(token_label=wanted.get("token", b"").decode("utf-8"))
@@ -65,6 +72,8 @@ def _opened(uri: str, pin: bytes | None) -> tuple[RsaKey | EcKey, tuple[x509.Cer
             for each in session.get_objects(_template(pkcs11.ObjectClass.CERTIFICATE, same))
         ]
     except pkcs11.PKCS11Error as error:
+        if isinstance(error, pkcs11.PinIncorrect):
+            _REFUSED.add(tried)
         raise GatewayError("token-unusable", f"{module}: {type(error).__name__}") from None
     except (RuntimeError, ValueError, UnicodeDecodeError) as error:  # no module there, or what it has cannot be read
         raise GatewayError("token-unusable", f"{module}: {type(error).__name__}") from None
