@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -54,6 +55,7 @@ def main() -> int:
     if asked.objects:
         sizes = sizes._replace(ct=asked.objects, reports=asked.objects)
     rounds = asked.rounds or (3 if asked.quick else 7)
+    compiled()
     measured = environment()
     made: dict[str, str] = {}
     wrong: list[str] = []
@@ -141,6 +143,12 @@ def profile(work: str, kind: str, sizes: Sizes, folder: Path, certs: Path) -> st
     if isinstance(outcome, str) or not raw.is_file():
         return f"No profile: {outcome.splitlines()[0] if isinstance(outcome, str) else 'py-spy wrote none'}\n"
     return page(raw.read_text(), f"{work}, {kind}")
+
+
+def compiled() -> None:
+    """Byte-compile what runs from this checkout, as pip does with what it installs: the peers."""
+    for package in ("gateway", "transforms", "profiles"):
+        compileall.compile_dir(OUT.parent.parent / package, quiet=1)
 
 
 def attempt(

@@ -112,7 +112,7 @@ def _openssl(folder: Path, way: str) -> dict[str, float]:
 def _one(way: str, folder: Path) -> int:
     """One run of ours; prints the MiB that it needed above what it had when it began."""
     from gateway.security.cms import files, keys
-    from gateway.store.spool import FileSource
+    from gateway.store.files import FileSource
 
     certs = folder / "certs"
     signer = keys.read_signer(certs / "media-signer.key", certs / "media-signer.pem")

@@ -19,7 +19,8 @@ from contextlib import ExitStack
 from gateway.errors import HoldObject, StorageFailed, WaitObject
 from gateway.logs import fields
 from gateway.model import Instance
-from gateway.store.spool import FileSource, Spool
+from gateway.store.files import FileSource
+from gateway.store.spool import Spool
 
 log = logging.getLogger("at-hand")
 

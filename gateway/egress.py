@@ -18,22 +18,28 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gateway.errors import HoldObject, StorageFailed, WaitObject
 from gateway.logs import fields
-from gateway.store.identities import Identities
 from transforms.deidentify.profile import ActionTable
 from transforms.egress.check import Study
 from transforms.egress.classes import Kept, kept_by
+from transforms.egress.passed import ALONE
 from transforms.egress.scanner import Scan
 from transforms.errors import TransformError
 from transforms.source import ByteSource, Copy, EditPlan, Literal
+
+if TYPE_CHECKING:  # `deid` keeps nothing, and does not wait for a database
+    from gateway.store.identities import Identities
 
 log = logging.getLogger("egress")
 
 Unpack = Callable[[Sequence[bytes]], Iterable[tuple[str, str]]]
 
 STUDIES = 16
+_STUDY: Final = b"\x20\x00\x0d\x00"  # Study Instance UID
+_VALUE: Final = 8  # bytes of the header of passed.ALONE: short VRs, or Implicit VR
 _HEAD = 1 << 15  # bytes; as much as the check reads at a time
 
 
@@ -50,6 +56,14 @@ class _Known:
         self.last = 0  # row on disk
         self.harvested: dict[int, int] = {}  # objects by their number -> Study.begun when it was
         self.taught: Sequence[bytes] = ()
+
+
+class Seen(NamedTuple):
+    """What a first look at an original has shown."""
+
+    study: str  # Study Instance UID; "" where it has none, and then nothing is learnt
+    values: dict[bytes, bytes]  # of passed.ALONE, by the tag's bytes
+    records: frozenset[tuple[str, str]]  # what this process has not told of the study before
 
 
 class _Ahead:
@@ -91,6 +105,7 @@ class Egress:
         self._store = store
         self._clock = clock
         self._studies: OrderedDict[str, _Known] = OrderedDict()
+        self._looked = _Known()  # of the study of the last look
         self._lock = Lock()
 
     def learn(self, study: str, source: ByteSource, syntax_uid: str) -> None:
@@ -105,22 +120,32 @@ class Egress:
                     known.study.harvest(source, syntax_uid)
                 self._store_new(study, known)  # also what was learnt before it could not be read any further
 
-    def learn_scan(
-        self, study: str, source: ByteSource, syntax_uid: str, scan: Scan, number: int
-    ) -> frozenset[tuple[str, str]]:
-        """Identifiers of object `number` as scanned; what of them this process has not told of the study before.
-
-        Raises TransformError.
-        """
-        known = self._known(study)
+    def look(self, number: int, source: ByteSource, syntax_uid: str) -> Seen:
+        """Learn of original `number`, whose study is not known before. Raises TransformError."""
+        guess = self._looked  # neighbours often are of one study, which knows most of each
+        with guess.lock:
+            scan = guess.study.scan(source, syntax_uid)
+            values = {chunk[:4]: chunk[_VALUE:] for chunk in scan.chunks if chunk[:4] in ALONE}
+            study = values.get(_STUDY, b"").strip(b"\0 ").decode("latin-1")
+            if not study:
+                return Seen("", values, frozenset())
+            known = self._known(study)
+            if known is guess:
+                return Seen(study, values, self._learnt(known, number, source, syntax_uid, scan))
+        self._looked = known
         with known.lock:
-            known.study.harvest(source, syntax_uid, scan)
-            known.harvested[number] = known.study.begun
-            if known.version == known.study.version:
-                return frozenset()
-            new = known.study.records - known.stored
-            known.stored, known.version = known.stored | new, known.study.version
-            return new
+            return Seen(study, values, self._learnt(known, number, source, syntax_uid, None))
+
+    def _learnt(
+        self, known: _Known, number: int, source: ByteSource, syntax_uid: str, scan: Scan | None
+    ) -> frozenset[tuple[str, str]]:
+        known.study.harvest(source, syntax_uid, scan)
+        known.harvested[number] = known.study.begun
+        if known.version == known.study.version:
+            return frozenset()
+        new = known.study.records - known.stored
+        known.stored, known.version = known.stored | new, known.study.version
+        return new
 
     def teach(self, study: str, packed: Sequence[bytes], unpacked: Unpack) -> None:
         """Identifiers that others told of a study. Raises TransformError(egress-too-many)."""
@@ -146,7 +171,7 @@ class Egress:
     ) -> None:
         """Nothing of the study may be in `output`. Both are in one little-endian syntax, or the original in its own.
 
-        `number`: of an object that may have been harvested already (`learn_scan`).
+        `number`: of an object that may have been harvested already (`look`).
         Raises HoldObject: egress-hit, egress-unreadable, egress-too-many; WaitObject where the store cannot be read.
         """
         known = self._known(study) if study else _Known()
@@ -197,6 +222,8 @@ class Egress:
 @lru_cache(maxsize=16)
 def egress_of(state: Path) -> Egress:
     """The check of a state directory: one a process, so that reloads lose nothing."""
+    from gateway.store.identities import Identities
+
     return Egress(Identities(state / "identities.sqlite"))
 
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigRefused, HoldObject
-from gateway.model import Origin
 from transforms.dataset import framing
 from transforms.deidentify.overrides import Override
 from transforms.deidentify.profile import REMOVE, ActionTable, compile_profile
@@ -23,8 +22,6 @@ if TYPE_CHECKING:  # few files have conditions: `deid` does not wait for what re
     from gateway.config.problems import Loc
     from gateway.decide.facts import Facts
     from gateway.decide.tree import Node
-
-_NOWHERE = Origin("", "", "")  # a condition asks for attributes: on what association they came says nothing of them
 
 
 class Tables:
@@ -74,8 +71,10 @@ class Tables:
         if not self._conditions:
             return self.plain
         from gateway.decide.facts import ObjectFacts
+        from gateway.model import Origin
 
-        facts = ObjectFacts(_NOWHERE, source, framing.check(source, syntax))
+        # A condition asks for attributes: on what association they came says nothing of them
+        facts = ObjectFacts(Origin("", "", ""), source, framing.check(source, syntax))
         active = frozenset(number for number, node in self._conditions if self._holds(number, node, facts))
         if active not in self._known:
             self._known[active] = self._compile(active)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from gateway.audit.text import safe
+from gateway.cli.failing import fail
 from gateway.errors import ConfigRefused
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ ConfigOption = Annotated[
         "--config", "-c", envvar="DICOM_GATEWAY_CONFIG", help="The rule file; it says where the state directory is."
     ),
 ]
+__all__ = ["DEFAULT_CONFIG", "ConfigOption", "columns", "fail", "loaded", "refused"]
 DEFAULT_CONFIG = Path("gateway.yaml")
 
 
@@ -51,10 +53,4 @@ def refused(error: ConfigRefused) -> NoReturn:
     """Print every problem of a configuration; exit 2."""
     for problem in error.problems:
         print(problem, file=sys.stderr)
-    raise typer.Exit(2)
-
-
-def fail(message: str) -> NoReturn:
-    """Say why the command cannot be carried out; exit 2."""
-    print(f"dicom-gateway: {message}", file=sys.stderr)
     raise typer.Exit(2)

@@ -3,31 +3,25 @@
 Rules of this file
 * It changes no input. Each object is written whole or held; deid_file.py says how.
 * Inputs are numbered in the order they are found and told of by number: a file's name may hold a patient's.
+* Nothing here waits for Typer: a plain command line is read without it (deid_line.py).
 * Exit 0: all done; 3: some are held; 2: the command cannot be carried out as asked.
 """
 
 from __future__ import annotations
 
 import gc
-import json
-import multiprocessing
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import typer
-
-from gateway.cli.common import fail
 from gateway.cli.deid_file import FileResult, Settings, compiled, egress, patient_map, read_profile, run
 from gateway.cli.deid_look import Look, Studies, Told, look
-from gateway.cli.mapping import Mapping
+from gateway.cli.failing import fail
 from gateway.config.secrets import resolve
 from gateway.errors import GatewayError
 from gateway.overrides import Tables
@@ -47,83 +41,61 @@ Documents = Literal["remove", "clean", "clean-or-hold", "hold"]
 _ready: tuple[Settings, Tables, Context] | None = None  # of this worker process
 
 
-def deid(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Part 10 files, and folders of them.")],
-    key_file: Annotated[
-        Path, typer.Option("--key", "--key-file", help="The project's key: a file of at least 16 bytes.")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the outputs; made where it is missing.")],
-    profile: Annotated[str, typer.Option(metavar="NAME|FILE", help="A profile, or a YAML file.")] = "basic",
-    option: Annotated[list[str] | None, typer.Option(help="An option of PS3.15 E.3; may be repeated.")] = None,
-    project: Annotated[str, typer.Option(help="Domain of the pseudonyms: another project, other pseudonyms.")] = "deid",
-    documents: Annotated[
-        Documents | None, typer.Option(help="Encapsulated documents: what becomes of them; else as the profile says.")
-    ] = None,
-    devices: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.yaml", help="With clean-pixel-data: the site's devices and where they burn text in."
-        ),
-    ] = None,
-    report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write what came of each input.")] = None,
-    names: Annotated[bool, typer.Option("--names", help="Put the inputs' paths into the report.")] = False,
-    patients: Annotated[
-        Path | None, typer.Option(metavar="FILE.csv", help="Pseudonyms: issuer,patient_id,pseudonym; else the key's.")
-    ] = None,
-    allow_merge: Annotated[
-        bool, typer.Option("--allow-merge", help="Two of its patients may get one pseudonym.")
-    ] = False,
-    mapping: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write who became whom (id_old,id_new). It identifies patients.")
-    ] = None,
-    manifest: Annotated[
-        Path | None, typer.Option(metavar="FILE.p7m", help="Write what was done, signed, for `manifest verify`.")
-    ] = None,
-    sign: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(metavar="CERT KEY", help="Who signs the manifest (PEM; a certificate for signing)."),
-    ] = None,
-    recipient: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="CERT", help="Who may go back (`reidentify`): originals stay in, encrypted; repeatable."),
-    ] = None,
-    issuer: Annotated[
-        str, typer.Option(metavar="NAME", help="Whose the Patient IDs are of objects that name no issuer.")
-    ] = "",
-    processes: Annotated[int, typer.Option(min=0, help="Processes; 0: one for each processor.")] = 0,
-) -> None:
-    """De-identify files and folders: PS3.15 profiles, keyed UIDs and pseudonyms, names of outputs that say nothing.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command line, read; deid_command.py says what each is."""
 
-    The same key, project and profile give the same outputs. An existing file is never overwritten.
-    """
+    inputs: tuple[Path, ...]
+    key_file: Path
+    out: Path
+    profile: str = "basic"
+    option: tuple[str, ...] = ()
+    project: str = "deid"
+    documents: Documents | None = None
+    devices: Path | None = None
+    report: Path | None = None
+    names: bool = False
+    patients: Path | None = None
+    allow_merge: bool = False
+    mapping: Path | None = None
+    manifest: Path | None = None
+    sign: tuple[Path, Path] | None = None
+    recipient: tuple[Path, ...] = ()
+    issuer: str = ""
+    processes: int = 0
+
+
+def deidentify_files(asked: Asked) -> int:
+    """Do it; the exit status. Exits with 2 where it cannot be carried out."""
+    out, report = asked.out, asked.report
     try:
         settings = Settings(
-            read_profile(profile, tuple(option or ()), documents),
-            resolve(f"file:{key_file}"),
-            project,
+            read_profile(asked.profile, asked.option, asked.documents),
+            resolve(f"file:{asked.key_file}"),
+            asked.project,
             out,
             report is not None,
-            patients,
-            allow_merge,
-            mapping is not None,
-            manifest is not None,
-            devices,
-            tuple(recipient or ()),
-            _assigner(issuer),
+            asked.patients,
+            asked.allow_merge,
+            asked.mapping is not None,
+            asked.manifest is not None,
+            asked.devices,
+            asked.recipient,
+            _assigner(asked.issuer),
         )
         _pixels(settings)
-        write_manifest = _signing(manifest, sign)
+        write_manifest = _signing(asked.manifest, asked.sign)
         compiled(settings)
         patient_map(settings)
-        if recipient:
+        if asked.recipient:
             from gateway.security.reidentification import read_recipients  # what few ask for
 
-            read_recipients(recipient)
+            read_recipients(asked.recipient)
     except (GatewayError, TransformError) as error:
         fail(str(error))
     except ValueError as error:
         fail(str(error))
-    tasks = list(_found(inputs))
+    tasks = list(_found(asked.inputs))
     if not tasks:
         fail("no input: the folders hold no file")
     try:
@@ -132,13 +104,12 @@ def deid(
         fail(f"{out}: {os.strerror(error.errno or 5)}")
     if report is not None and report.exists():
         fail(f"{report}: exists already")
-    results = _mapped(_run(tasks, settings, processes or os.cpu_count() or 1), mapping)
+    results = _mapped(_run(tasks, settings, asked.processes or os.cpu_count() or 1), asked.mapping)
     if report is not None:
-        _write_report(report, settings, tasks if names else None, results)
+        _write_report(report, settings, tasks if asked.names else None, results)
     write_manifest(results)
     _tell(results, report)
-    if any(each.outcome == "held" for each in results):
-        raise typer.Exit(3)
+    return 3 if any(each.outcome == "held" for each in results) else 0
 
 
 def _assigner(issuer: str) -> str:
@@ -190,7 +161,7 @@ def _signing(path: Path | None, sign: tuple[Path, Path] | None) -> Callable[[lis
     return write
 
 
-def _found(inputs: list[Path]) -> Iterator[tuple[Path, bool]]:
+def _found(inputs: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
     """(file, whether it was found in a folder), in a fixed order. Links are not followed within folders."""
     for path in inputs:
         if path.is_dir():
@@ -210,6 +181,8 @@ def _mapped(results: Iterator[FileResult], folder: Path | None) -> list[FileResu
     """All results; on request the tables of who became whom, which then are nowhere else."""
     if folder is None:
         return list(results)
+    from gateway.cli.mapping import Mapping  # what few ask for
+
     try:
         mapping = Mapping(folder)
         done = []
@@ -256,6 +229,11 @@ def _results(tasks: list[tuple[Path, bool]], settings: Settings, processes: int)
             records = studies.records(told.study)
             yield run(path, in_folder, settings, tables, context, told, records)
         return
+    gc.enable()  # in this process, which only gathers
+    import multiprocessing  # what one process alone does not need
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
     done = 0
     size = max(1, min(_CHUNK, len(tasks) // (processes * 4)))
     spawn = multiprocessing.get_context("spawn")
@@ -280,8 +258,8 @@ def _start(settings: Settings) -> None:
 def _settled(settings: Settings) -> tuple[Tables, Context]:
     """The table and the key, and what is alive by then out of the collector's sight: a third of the time goes there."""
     found = compiled(settings)
-    gc.collect()
     gc.freeze()
+    gc.enable()  # a plain command line does not collect before here (main.py)
     return found
 
 
@@ -339,6 +317,8 @@ def _write_report(
         "references_elsewhere": elsewhere(results),
         "inputs": lines,
     }
+    import json  # what few ask for
+
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # with paths it may name patients
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -21,13 +21,11 @@ from typing import TYPE_CHECKING
 
 from gateway.appearing import give_name, unnamed
 from gateway.cli.deid_look import NOTHING, Told, unpacked
-from gateway.cli.mapping import Pairs
 from gateway.documents import deidentified
 from gateway.egress import Egress, kept
 from gateway.errors import GatewayError, HoldObject
 from gateway.overrides import Tables
-from gateway.patients.csvmap import CsvMap, load
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 from profiles.confidentiality import names
 from transforms.dataset import convert, framing, part10
 from transforms.dataset import syntax as syntaxes
@@ -39,7 +37,9 @@ from transforms.errors import TransformError
 from transforms.source import ByteSource, BytesSource, EditPlan, Literal
 
 if TYPE_CHECKING:
+    from gateway.cli.mapping import Pairs
     from gateway.manifest.model import Entry
+    from gateway.patients.csvmap import CsvMap
 
 Place = tuple[int, int]  # descriptor, and the offset in its file at which a source begins
 
@@ -159,7 +159,7 @@ def _made(
     context: Context,
     told: Told,
 ) -> FileResult:
-    framing.check(data, syntax)
+    index: framing.Index | None = framing.check(data, syntax)  # of `data`; None once that is something else
     known = syntaxes.lookup(syntax)
     original = data
     scratches: list[Path] = []
@@ -172,11 +172,11 @@ def _made(
     try:
         if known.deflated:
             place = None
-            data = scratch(convert.inflate(data))
+            data, index = scratch(convert.inflate(data)), None
             syntax = syntaxes.EXPLICIT_LE
         elif not known.little_endian:
             place = None
-            data, syntax = convert.to_explicit_le(data, syntax), syntaxes.EXPLICIT_LE
+            data, syntax, index = convert.to_explicit_le(data, syntax), syntaxes.EXPLICIT_LE, None
         table = tables.of(data, syntax)
         heard = context.uids(table.generation).hear() if settings.mapping else {}
         who = _patient(data, syntax, settings, context, told.issuers)
@@ -186,13 +186,14 @@ def _made(
             from gateway.pixels.cleaning import How, cleaned  # what few ask for
 
             clean = cleaned(data, syntax, How(settings.devices), scratch)
-            place = place if clean.source is data else None
+            if clean.source is not data:
+                place = index = None
             data, ran, pixels = clean.source, clean.ran, clean.steps
         try:
-            done = deidentified(data, syntax, table, context, patient=who, ran=ran, trace=settings.report)
+            done = deidentified(data, syntax, table, context, index=index, patient=who, ran=ran, trace=settings.report)
         except OtherPatients as error:
             who = _with_others(who, error.patients, settings)
-            done = deidentified(data, syntax, table, context, patient=who, ran=ran, trace=settings.report)
+            done = deidentified(data, syntax, table, context, index=index, patient=who, ran=ran, trace=settings.report)
         if settings.recipients:
             done, place = _sealed(data, syntax, done, settings, context), None
         name = f"{done.sop_instance}.dcm"
@@ -246,6 +247,8 @@ def patient_map(settings: Settings) -> CsvMap | None:
 
 @lru_cache(maxsize=1)
 def _read_map(path: Path, merge: bool) -> CsvMap:
+    from gateway.patients.csvmap import load  # what few ask for
+
     return load(path, merge=merge)
 
 
@@ -285,6 +288,8 @@ def _with_others(who: Pseudonym | None, others: frozenset[Patient], settings: Se
 
 
 def _pairs(data: ByteSource, syntax: str, pseudonym: str, heard: dict[bytes, bytes]) -> Pairs:
+    from gateway.cli.mapping import Pairs  # what few ask for
+
     old = read_patient(data, syntax).patient_id.decode("utf-8", "backslashreplace")
     return Pairs((old, pseudonym), tuple((a.decode("latin-1"), b.decode("ascii")) for a, b in heard.items()))
 

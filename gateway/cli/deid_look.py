@@ -20,18 +20,17 @@ from typing import Final, NamedTuple
 
 from gateway.egress import Egress
 from gateway.errors import GatewayError
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 from transforms.dataset import convert, part10
 from transforms.dataset import syntax as syntaxes
 from transforms.deidentify.patient import CHARSET, ISSUER, PATIENT_ID, patient_of
-from transforms.egress import scanner
 from transforms.errors import TransformError
 from transforms.source import ByteSource, BytesSource
 
-_STUDY: Final = 0x0020000D
-_WANTED: Final = {(tag >> 16).to_bytes(2, "little") + (tag & 0xFFFF).to_bytes(2, "little"): tag for tag in (
-    CHARSET, PATIENT_ID, ISSUER, _STUDY)}  # fmt: skip
-_HEADER: Final = 8  # bytes; these attributes have short headers
+_WANTED: Final = {
+    (tag >> 16).to_bytes(2, "little") + (tag & 0xFFFF).to_bytes(2, "little"): tag
+    for tag in (CHARSET, PATIENT_ID, ISSUER)
+}
 _INFLATED: Final = 64 << 20  # bytes; a longer one is looked at when its turn comes
 
 
@@ -103,17 +102,15 @@ def look(number: int, path: Path, egress: Egress) -> Look:
 
 
 def _look(number: int, source: ByteSource, syntax: str, egress: Egress) -> Look:
-    scan = scanner.scan(source, syntax)
-    values = {_WANTED[chunk[:4]]: chunk[_HEADER:] for chunk in scan.chunks if chunk[:4] in _WANTED}
-    study = values.pop(_STUDY, b"").strip(b"\0 ").decode("latin-1")
-    if not study:
+    seen = egress.look(number, source, syntax)
+    if not seen.study:
         return Look()
-    records = _packed(egress.learn_scan(study, source, syntax, scan, number))
+    records = _packed(seen.records)
     try:
-        patient = patient_of(values)
+        patient = patient_of({_WANTED[tag]: value for tag, value in seen.values.items() if tag in _WANTED})
     except TransformError:
-        return Look(study, records=records)
-    return Look(study, patient.patient_id, patient.issuer, records)
+        return Look(seen.study, records=records)
+    return Look(seen.study, patient.patient_id, patient.issuer, records)
 
 
 def _little_endian(data: ByteSource, syntax: str) -> tuple[ByteSource, str]:

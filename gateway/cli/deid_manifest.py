@@ -19,7 +19,7 @@ from gateway.manifest import keeping, making, model
 from gateway.manifest.model import Entry
 from gateway.rulebook import key_id
 from gateway.security import signed, signers
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 from transforms.deidentify.context import Context
 from transforms.deidentify.engine import Deidentified
 from transforms.deidentify.profile import ActionTable

@@ -30,7 +30,7 @@ from gateway.folders import opaque
 from gateway.manifest import judging, keeping, making, model
 from gateway.security import signed, signers
 from gateway.store.evidence import Group, evidence
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 from gateway.writer.client import operator
 from gateway.writer.messages import Note
 from transforms.dataset import part10

@@ -38,7 +38,7 @@ from gateway.security.cms.keys import read_holder
 from gateway.security.cms.recipients import Holder
 from gateway.security.credentials import spki
 from gateway.security.reidentification import reidentified
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 from gateway.writer.client import operator
 from gateway.writer.messages import Note
 from transforms.dataset import framing, part10, values

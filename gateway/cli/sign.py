@@ -30,7 +30,7 @@ from gateway.security.signatures import stamps
 from gateway.security.signatures.judging import Judgement, State, Trust, Verdict, judge
 from gateway.security.signatures.making import MAC_NAMES, Wish
 from gateway.security.signatures.making import sign as signed
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 from transforms.dataset import framing, part10, values
 from transforms.dataset.implementation import IMPLEMENTATION_CLASS_UID
 from transforms.deidentify.context import is_replacement

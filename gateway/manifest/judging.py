@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from gateway.errors import GatewayError
 from gateway.manifest.model import Entry, Manifest
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 from transforms.dataset import framing, part10, values
 from transforms.errors import TransformError
 from transforms.source import chunks

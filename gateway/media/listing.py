@@ -9,7 +9,7 @@ from pathlib import Path
 from gateway.media.errors import MediaError
 from gateway.media.medium import folded, mounted
 from gateway.media.opening import Opener, is_secure
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 from transforms.errors import TransformError
 from transforms.media import reading
 from transforms.media.reading import Directory

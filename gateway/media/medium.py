@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, Protocol
 
 from gateway.errors import HoldObject
 from gateway.media.errors import MediaError, from_os
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 from transforms.source import ByteSource, chunks
 
 MOST_FILES: Final = 1_000_000

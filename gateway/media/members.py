@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from gateway.media.errors import MediaError, from_os
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 from transforms.dataset import part10
 from transforms.errors import TransformError
 from transforms.source import ByteSource

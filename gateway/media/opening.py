@@ -27,7 +27,7 @@ from gateway.errors import GatewayError
 from gateway.media.errors import MediaError, from_os
 from gateway.media.medium import Medium, Parts, folded, mounted
 from gateway.media.sealing import partial_beside, seal, synced
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 from transforms.dataset import framing, part10, values
 from transforms.errors import TransformError
 from transforms.media import reading

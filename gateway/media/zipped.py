@@ -23,7 +23,7 @@ from typing import IO, Any, Final
 
 from gateway.media.errors import MediaError, from_os
 from gateway.media.medium import MOST_FILES, Listed, Parts
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 from transforms.source import CHUNK, ByteSource
 
 _LARGEST: Final = (4 << 30) + (1 << 20)  # bytes of a member: a DICOM file and its envelope

@@ -17,6 +17,7 @@ pixel-data-encapsulated, pixel-length; deflate-*; of BudgetExceeded: depth, elem
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from transforms.dataset import syntax as syntaxes
@@ -35,6 +36,7 @@ from transforms.dataset.elements import (
 from transforms.dataset.index import Entry, Index, Limits
 from transforms.dataset.inflating import inflated
 from transforms.dataset.pixels import length_warning
+from transforms.dataset.repeated import KEY, Part, Repeated, Run
 from transforms.errors import BadFraming, BudgetExceeded, TransformError
 from transforms.source import ByteSource
 
@@ -43,6 +45,7 @@ __all__ = ["Index", "Limits", "Walk", "check"]
 WINDOW = 1 << 15  # bytes read at a time: the header of nearly every image in one read
 LOWEST = 0x0007FFFF  # tags up to here, and from FFFE on, get a second look
 DELIMITERS = 0xFFFE0000
+PLACES = 8  # offsets at which the elements of a run are remembered as they lie
 SKIP = 1 << 12  # beyond fragments of this size, one header is read at a time
 
 Walker = Callable[[int, int, int, dict[int, Entry], bool], int]
@@ -64,11 +67,14 @@ def check(source: ByteSource, syntax_uid: str, limits: Limits = Limits()) -> Ind
     if not size:
         raise BadFraming("empty", 0)
     walk = Walk(stream, syntax, limits)
+    walk.known = seen = _repeated(syntax_uid, limits)
     entries: dict[int, Entry] = {}
     walker = walk.explicit if syntax.explicit else walk.implicit
     walker(0, size, 0, entries, False)
     if walk.count > limits.elements:
         raise BudgetExceeded("elements", size)
+    if not walk.warnings and seen.due(len(entries) - walk.repeated):
+        _learn(seen, walk, entries)
     index = Index(syntax, size, entries, walk.count)
     if PIXEL_DATA in entries and not syntax.encapsulated:
         warning = length_warning(stream, index)
@@ -82,10 +88,54 @@ def check(source: ByteSource, syntax_uid: str, limits: Limits = Limits()) -> Ind
     return index
 
 
+class Framed(Run):
+    """Elements whose framing is known. Where the same bytes begin at an element's beginning of another data set of the
+    same syntax, under the same limits, they frame the same: `Walk` reads nothing else but the tag before them, for the
+    order. Nothing in them was warned of."""
+
+    __slots__ = ("_entries", "_places", "inside", "nested")
+
+    def __init__(self, data: bytes, parts: list[Part], entries: dict[int, Entry], nested: dict[int, int]) -> None:
+        super().__init__(data, parts)
+        self.inside = {tag: nested[tag] for tag, _, _ in parts if tag in nested}  # elements and items of its sequences
+        self.nested = sum(self.inside.values())
+        self._entries = {tag: entries[tag] for tag, _, _ in parts}  # as they lay where it was learnt
+        self._places: dict[int, dict[int, Entry]] = {parts[0][1]: self._entries}
+
+    def entries(self, at: int) -> dict[int, Entry]:
+        """Its elements where it begins at `at`. Not to be changed."""
+        found = self._places.get(at)
+        if found is None:
+            by = at - self._parts[0][1]
+            found = {tag: (vr, a + by, b + by, n, c + by) for tag, (vr, a, b, n, c) in self._entries.items()}
+            if len(self._places) < PLACES:
+                self._places[at] = found
+        return found
+
+
+@lru_cache(maxsize=16)
+def _repeated(syntax_uid: str, limits: Limits) -> Repeated[Framed]:
+    """What is known of objects of this syntax under these limits."""
+    return Repeated()
+
+
+def _learn(known: Repeated[Framed], walk: Walk, entries: dict[int, Entry]) -> None:
+    """Remember how this object, of which nothing is warned, was framed."""
+    head = walk.head
+    parts = ((tag, entry[1], entry[4]) for tag, entry in entries.items())
+    found = (
+        Framed(head[chain[0][1] : chain[-1][2]], chain, entries, walk.nested) for chain in known.chains(parts, head)
+    )
+    known.runs = {run.data[:KEY]: run for run in found}
+
+
 class Walk:
     """One pass over a source, forward only. `explicit` and `implicit` frame elements, `items` a sequence's content."""
 
-    __slots__ = ("base", "big", "count", "encapsulated", "fragments_seen", "limits", "source", "warnings", "window")
+    __slots__ = (
+        "base", "big", "count", "encapsulated", "fragments_seen", "head", "known", "limits", "nested", "repeated",
+        "source", "warnings", "window",
+    )  # fmt: skip
 
     def __init__(self, source: ByteSource, syntax: syntaxes.TransferSyntax, limits: Limits) -> None:
         self.source = source
@@ -97,6 +147,10 @@ class Walk:
         self.count = 0  # elements and items so far, all levels
         self.fragments_seen = 0
         self.warnings: set[str] = set()
+        self.known: Repeated[Framed] | None = None  # what other objects had
+        self.head = b""  # the first window
+        self.nested: dict[int, int] = {}  # top-level sequences -> elements and items within
+        self.repeated = 0  # top-level elements that other objects had
 
     def explicit(self, at: int, end: int, depth: int, out: dict[int, Entry], delimited: bool) -> int:
         """Explicit VR elements of [at, end) into `out`; up to the item delimiter where `delimited`.
@@ -109,12 +163,18 @@ class Walk:
         window, base = self.window, self.base
         edge = base + len(window) - 8
         last, counted, odd = LOWEST, 0, 0
+        runs = self.known.runs if self.known is not None and not depth else None
         while at < end:
             if at > edge:
                 self.tally(len(out) - counted, at)
                 counted = len(out)
                 window, base = self.fill(at, end)
                 edge = base + len(window) - 8
+            if runs and (run := runs.get(window[at - base : at - base + KEY])) is not None and last < run.first:
+                if window.startswith(run.data, at - base):
+                    at, last = self.repeat(run, at, out), run.last
+                    continue
+                self.differs(run, at)
             group, element, raw, length = unpack(window, at - base)
             tag = group << 16 | element
             if not last < tag < DELIMITERS:
@@ -144,11 +204,14 @@ class Walk:
                 if length == UNDEFINED or vr == "SQ":
                     self.tally(len(out) - counted, at)
                     counted = len(out)
+                    before = self.count
                     if length == UNDEFINED:
                         length = -1
                         stop = self.undefined(vr, tag, value, end, depth)
                     elif stop <= end:
                         self.items(value, stop, depth + 1, False, self.explicit)
+                    if not depth:
+                        self.nested[tag] = self.count - before
                     window, base = self.window, self.base
                     edge = base + len(window) - 8
             if stop > end:
@@ -170,12 +233,18 @@ class Walk:
         window, base = self.window, self.base
         edge = base + len(window) - 8
         last, counted, odd = LOWEST, 0, 0
+        runs = self.known.runs if self.known is not None and not depth else None
         while at < end:
             if at > edge:
                 self.tally(len(out) - counted, at)
                 counted = len(out)
                 window, base = self.fill(at, end)
                 edge = base + len(window) - 8
+            if runs and (run := runs.get(window[at - base : at - base + KEY])) is not None and last < run.first:
+                if window.startswith(run.data, at - base):
+                    at, last = self.repeat(run, at, out), run.last
+                    continue
+                self.differs(run, at)
             group, element, length = unpack(window, at - base)
             tag = group << 16 | element
             if not last < tag < DELIMITERS:
@@ -189,6 +258,7 @@ class Walk:
             if length == UNDEFINED or tag in sequences:
                 self.tally(len(out) - counted, at)
                 counted = len(out)
+                before = self.count
                 if length == UNDEFINED:
                     if tag == PIXEL_DATA:
                         raise BadFraming("pixel-data-encapsulated", at)
@@ -196,6 +266,8 @@ class Walk:
                     stop = self.items(value, end, depth + 1, True, self.implicit)
                 elif stop <= end:
                     self.items(value, stop, depth + 1, False, self.implicit)
+                if not depth:
+                    self.nested[tag] = self.count - before
                 window, base = self.window, self.base
                 edge = base + len(window) - 8
             if stop > end:
@@ -315,6 +387,20 @@ class Walk:
         if out and tag < next(reversed(out)):
             self.warnings.add("not-ascending")
 
+    def repeat(self, run: Framed, at: int, out: dict[int, Entry]) -> int:
+        """Take over what was found in another object; the offset after it."""
+        out.update(run.entries(at))
+        self.repeated += run.count
+        if run.nested:
+            self.nested.update(run.inside)
+            self.tally(run.nested, at)
+        return at + run.size
+
+    def differs(self, run: Framed, at: int) -> None:
+        """What began as a run is none."""
+        if self.known is not None:
+            self.known.differs(run, self.window, at - self.base)
+
     def tally(self, more: int, at: int) -> None:
         """Count elements and items of every level."""
         self.count += more
@@ -331,6 +417,8 @@ class Walk:
         """A window from `at` on. Raises where not even one header is left."""
         self.window = self.source.pread(at, WINDOW)
         self.base = at
+        if not at:
+            self.head = self.window
         if end - at < 8 or len(self.window) < min(12, end - at):
             raise BadFraming("header-truncated", at)
         return self.window, at

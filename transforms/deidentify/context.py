@@ -17,6 +17,7 @@ from typing import Final
 
 _LONGEST_SHIFT: Final = 3650  # days
 _REMEMBERED: Final = 100_000  # results kept in memory; then they are computed again
+_VALUES: Final = 1_000  # UI values: those that objects of a series share
 
 
 class Context:
@@ -100,11 +101,12 @@ def is_replacement(uid: str) -> bool:
 class UidMap:
     """Replacement UIDs under one derived key. Calling it is pure; what it remembers only saves time."""
 
-    __slots__ = ("_heard", "_key", "_known")
+    __slots__ = ("_heard", "_key", "_known", "values")
 
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._known: dict[bytes, bytes] = {}
+        self.values: dict[bytes, bytes | None] = {}  # whole UI values, padding and all (uids.py): None where one stays
         self._heard: dict[bytes, bytes] | None = None
 
     def hear(self) -> dict[bytes, bytes]:
@@ -116,6 +118,12 @@ class UidMap:
     def hears(self) -> bool:
         """Whether anybody wants to know of each."""
         return self._heard is not None
+
+    def remember(self, value: bytes, result: bytes | None) -> None:
+        """What a whole UI value becomes."""
+        if len(self.values) >= _VALUES:
+            self.values.clear()
+        self.values[value] = result
 
     def __call__(self, uid: bytes) -> bytes:
         """The replacement of one UID, unpadded. The value need not be a valid UID; the result is."""

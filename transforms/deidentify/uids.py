@@ -46,6 +46,7 @@ STORAGE_CLASSES: Final[frozenset[str]] = (
     | iod_sop_classes()
 ) - {_DICOMDIR}
 _PADDING: Final = b"\0 "
+_LONGEST: Final = 128  # bytes of a value whose replacement is remembered
 
 
 def replaced(value: bytes, uids: UidMap) -> bytes | None:
@@ -53,12 +54,16 @@ def replaced(value: bytes, uids: UidMap) -> bytes | None:
 
     Values may be multiple (PS3.5 6.4) and padded with NUL, or wrongly with spaces.
     """
+    found = uids.values.get(value, b"") if not uids.hears else b""  # who listens is to hear of each
+    if found != b"":
+        return found
     parts = [part.strip(_PADDING) for part in value.split(b"\\")]
     fresh = [uids(part) if part and not is_structural(part) else part for part in parts]
-    if fresh == parts:
-        return None
     joined = b"\\".join(fresh)
-    return joined + b"\0" if len(joined) & 1 else joined
+    result = None if fresh == parts else joined + b"\0" * (len(joined) & 1)
+    if len(value) <= _LONGEST:
+        uids.remember(value, result)
+    return result
 
 
 def is_structural(uid: bytes) -> bool:

@@ -28,12 +28,13 @@ from transforms.dataset.elements import (
     UNDEFINED,
 )
 from transforms.dataset.index import Index
-from transforms.deidentify.actions import NOTED_BYTES, Actions, Traced
+from transforms.dataset.repeated import KEY, Part
+from transforms.deidentify.actions import CHARSET, NOTED_BYTES, Actions, Traced
 from transforms.deidentify.ages import above_89
 from transforms.deidentify.content import PINNED, SEQUENCES, ContentAction
 from transforms.deidentify.content_items import after_item, measures, peek, refers_by_position
 from transforms.deidentify.dummies import CONTENT_SEQUENCE
-from transforms.deidentify.elsewhere import LONGEST, Known, alike, learn
+from transforms.deidentify.elsewhere import LONGEST, Known, Outcome, Same, alike, learn
 from transforms.deidentify.profile import ALIKE, DROP_LONG, DROP_SHORT, KEEP_LONG, KEEP_SHORT, LOOK, NOTE, Level
 from transforms.deidentify.rules import Action
 from transforms.errors import BadFraming, BudgetExceeded
@@ -41,6 +42,7 @@ from transforms.errors import BadFraming, BudgetExceeded
 WINDOW: Final = 1 << 16  # bytes read at a time; an element's header always lies within one window
 DEPTH: Final = 100  # nested sequences; framing.py has the budget, this is the floor under it
 _NEVER: Final = 1 << 60
+_NOBODY: Final = frozenset[str]()
 _CONTENT: Final = b"\x40\x00\x30\xa7"  # (0040,A730): its items hang on the whole tree
 _U16: Final = Struct("<H").unpack_from
 _U32: Final = Struct("<I").unpack_from
@@ -50,13 +52,14 @@ _TAG_LENGTH: Final = Struct("<HHI").unpack_from
 class Walk(Actions):
     """One object's walk. Use once; afterwards `edit` holds the pieces and `noted` the values the engine asked for."""
 
-    __slots__ = ("base", "data", "edge", "entries", "like")
+    __slots__ = ("base", "data", "edge", "entries", "head", "like", "repeated")
 
     def open(self, index: Index) -> None:
         """Read the first window of what framing has found to be this."""
         self.entries = index.entries
         self.like: tuple[tuple[str, ...], Known] | None = None  # of this character set
-        self.data = self.source.pread(0, WINDOW)
+        self.repeated = 0  # top-level elements that were done as in another object
+        self.data = self.head = self.source.pread(0, WINDOW)
         self.base = 0
         self.edge = self._edge()
 
@@ -64,9 +67,12 @@ class Walk(Actions):
         """Walk the whole source. Raises BadFraming, BudgetExceeded or what an action raises."""
         walker = self._explicit if self.explicit else self._implicit
         try:
-            walker(0, self.size, self.table.top(self.sop_class), 0, False)
+            level = self.table.top(self.sop_class)
+            walker(0, self.size, level, 0, False)
         except struct_error:
             raise BadFraming("header-truncated", self.base) from None
+        if self._runs() is not None and self._known().repeated.due(len(self.entries) - self.repeated):
+            self._learn(level)
 
     def _explicit(self, at: int, end: int, level: Level, depth: int, delimited: bool) -> int:
         """Explicit VR elements of [at, end), up to the item delimiter where `delimited`; returns the offset after."""
@@ -75,12 +81,19 @@ class Walk(Actions):
         find: Callable[[bytes, int], int] = _nothing if self.tracing else level.explicit.get
         drop = self.edit.drop
         stop = self.stop if depth == 0 else _NEVER
+        runs = None if depth else self._runs()
         pos, limit = at - base, end - base
         while pos < limit:
             if pos > edge:
                 data, base, edge = self._fill(base + pos)
                 pos, limit = 0, end - base
-            op = find(data[pos : pos + 6], -1)
+            key = data[pos : pos + 6]
+            if runs and (run := runs.get(key)) is not None:
+                after = self._same(run, base + pos)
+                if after:
+                    pos, stop = after - base, self.stop
+                    continue
+            op = find(key, -1)
             code = op & 15 if op >= 0 else LOOK
             if op <= stop:
                 if code == KEEP_SHORT:
@@ -145,6 +158,8 @@ class Walk(Actions):
                 stop = self.stop
             act = self._anew if code >= ALIKE else self.element
             after = act(level, tag, vr, start, header, length, depth)
+            if tag == CHARSET and depth == 0:
+                runs = self._runs()
             if after > end:
                 raise BadFraming("length-overrun", start)
             data, base, edge = self.data, self.base, self.edge
@@ -162,11 +177,17 @@ class Walk(Actions):
         find: Callable[[bytes, int], int] = _nothing if self.tracing else level.implicit.get
         drop = self.edit.drop
         stop = self.stop if depth == 0 else _NEVER
+        runs = None if depth else self._runs()
         pos, limit = at - base, end - base
         while pos < limit:
             if pos > edge:
                 data, base, edge = self._fill(base + pos)
                 pos, limit = 0, end - base
+            if runs and (run := runs.get(data[pos : pos + 6])) is not None:
+                after = self._same(run, base + pos)
+                if after:
+                    pos, stop = after - base, self.stop
+                    continue
             op = find(data[pos : pos + 4], -1)
             (length,) = _U32(data, pos + 4)
             if op <= stop and length != UNDEFINED:
@@ -190,6 +211,8 @@ class Walk(Actions):
                 self.markers(start, tag)
                 stop = self.stop
             after = self.element(level, tag, b"", start, 8, length, depth)
+            if tag == CHARSET and depth == 0:
+                runs = self._runs()
             if after > end:
                 raise BadFraming("length-overrun", start)
             data, base, edge = self.data, self.base, self.edge
@@ -326,7 +349,7 @@ class Walk(Actions):
         data = self.data
         length = 8 + (data[at + 6] | data[at + 7] << 8) if op & 15 == ALIKE else self.entries[op >> 4][4] - start
         element = data[at : at + length]
-        outcome = self._known().get(element)
+        outcome = self._known().elements.get(element)
         if outcome is None:
             return 0
         fresh, references = outcome
@@ -348,18 +371,82 @@ class Walk(Actions):
         self.references |= others
         element = data[at : at + after - start]
         whole = len(element) == after - start <= LONGEST
-        if whole and not self.personal and len(self.loosened) == loosened and _CONTENT not in element:
+        hangs = self.personal or self.uids.hears or len(self.loosened) > loosened  # on more than its own bytes
+        if whole and not hangs and _CONTENT not in element:
             learn(self._known(), element, start, self.edit, before, references)
         return after
 
     def _known(self) -> Known:
         """What became of elements of objects like this one. Who listens to the UIDs is to hear of each."""
         if self.uids.hears:
-            return {}
+            return Known()
         if self.like is None or self.like[0] is not self.charset:
             known = alike(self.table, self.context, self.sop_class, self.cleaning, self.charset)
             self.like = self.charset, known
         return self.like[1]
+
+    def _runs(self) -> dict[bytes, Same] | None:
+        """The runs of objects like this one, as far as it is known by now; none where each element needs a look."""
+        if self.tracing or self.blocks is not None or self.uids.hears:
+            return None
+        return self._known().repeated.runs
+
+    def _same(self, run: Same, start: int) -> int:
+        """Do to a run of elements what was done to it in another object; the offset after it, 0 where it is none."""
+        at = start - self.base
+        if not self.data.startswith(run.data, at):
+            self._known().repeated.differs(run, self.data, at)
+            return 0
+        if run.first << 4 > self.stop:
+            self.markers(start, run.first)
+        if run.highest << 4 > self.stop:
+            return 0  # a marker belongs within it
+        after = start + run.size
+        if not run.out:
+            self.edit.drop(start, after)
+        elif run.out != run.data:
+            self.edit.replace(start, after, run.out)
+        self.noted.update(run.noted)
+        self.references |= run.references
+        self.repeated += run.count
+        return after
+
+    def _learn(self, level: Level) -> None:
+        """Remember the runs of this object, which came to its end: of elements whose outcome hangs on nothing else."""
+        known, head = self._known(), self.head
+        outcomes: dict[int, Outcome] = {}
+        parts: list[Part | None] = []
+        charset = CHARSET not in self.entries
+        find = level.explicit.get if self.explicit else level.implicit.get
+        size = 6 if self.explicit else 4
+        place = 0
+        for tag, (_, start, _, length, after) in self.entries.items():
+            element = head[start:after]
+            op = find(element[:size], -1)
+            code = op & 15 if op >= 0 else LOOK
+            outcome: Outcome | None = None
+            if not charset or length < 0 or after > len(head):
+                charset = charset or tag == CHARSET  # what stands before it was read in another
+            elif code in (KEEP_SHORT, KEEP_LONG) or (code == NOTE and length <= NOTED_BYTES):
+                outcome = Outcome(element, _NOBODY)
+            elif code in (DROP_SHORT, DROP_LONG) or (op < 0 and tag & 0x10000):
+                outcome = Outcome(b"", _NOBODY)
+            elif code >= ALIKE:
+                outcome = known.elements.get(element)
+            marks = sum(tag >= before for before in self.before)
+            if marks != place:
+                place = marks
+                parts.append(None)  # a marker stands here
+            if outcome is not None:
+                outcomes[tag] = outcome
+                parts.append((tag, start, after))
+            else:
+                parts.append(None)
+        found = (
+            Same(head[chain[0][1] : chain[-1][2]], chain, outcomes, self.noted)
+            for chain in known.repeated.chains(parts, head)
+        )
+        known.repeated.runs = {run.data[:KEY]: run for run in found}
 
     def value(self, at: int, length: int) -> bytes:
         """The bytes of a value."""

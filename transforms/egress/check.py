@@ -2,8 +2,8 @@
 
 * `Study.harvest` learns of an original, `Study.check` searches what would leave of it: the data set, the File Meta,
   and the names it leaves under.
-* Elements that were searched in vain are remembered by their bytes until the study's identifiers grow, so that a
-  series of images costs little more than what is new in each.
+* Elements that were searched in vain, of the data set and of File Meta, are remembered by their bytes until the study's
+  identifiers grow, so that a series of images costs little more than what is new in each.
 * What cannot be read is not clean: `egress-unreadable`.
 * A Study is for one thread at a time. It identifies a patient: nothing of it may be logged or kept but its records.
 """
@@ -18,9 +18,10 @@ from transforms.egress import scanner
 from transforms.egress.classes import CLASSES, PATIENT_ID, Kept
 from transforms.egress.harvest import Harvest, charset_of
 from transforms.egress.identifiers import Record
+from transforms.egress.passed import Passed
 from transforms.egress.scanner import Large, Leaf, Scan
 from transforms.egress.search import NAMES_ONLY, Hit, Searcher
-from transforms.source import ByteSource
+from transforms.source import ByteSource, BytesSource
 
 WINDOW: Final = 4 << 20  # bytes of a long element searched at a time
 OVERLAP: Final = 1 << 12  # at least the longest needle in any encoding
@@ -34,13 +35,13 @@ _NOTHING: Final = Kept()
 
 
 class _Searched:
-    """What was searched under one set of kept classes and pseudonym, at one version of the identifiers."""
+    """What was searched in one syntax, under one set of kept classes and pseudonym, at one version of identifiers."""
 
     __slots__ = ("clean", "searcher", "uids", "uids_known", "version")
 
     def __init__(self) -> None:
         self.version = -1
-        self.clean: set[bytes] = set()
+        self.clean = Passed()
         self.uids: set[bytes] = set()  # in what is remembered as clean: one of them may yet turn out an original
         self.uids_known = 0
         self.searcher: Searcher
@@ -53,7 +54,7 @@ class Study:
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._harvest = Harvest()
-        self._searched: dict[tuple[Kept, bytes], _Searched] = {}
+        self._searched: dict[tuple[Kept, bytes, bool], _Searched] = {}
         self.learn(records)
 
     def learn(self, records: Iterable[Record]) -> None:
@@ -76,10 +77,15 @@ class Study:
         """Changes where what single objects had to themselves (UIDs) is forgotten."""
         return self._harvest.begun
 
+    def scan(self, source: ByteSource, syntax: str) -> Scan:
+        """The elements of an original, but for those that other originals of the study had in runs; with all of its
+        top level that say whose it is (passed.ALONE). Raises TransformError(egress-unreadable)."""
+        return self._harvest.scan(source, syntax)
+
     def harvest(self, source: ByteSource, syntax: str, scan: Scan | None = None) -> None:
         """Learn of an original: its data set in a little-endian syntax, inflated. Raises TransformError.
 
-        `scan` is that of its bytes, where it was made already.
+        `scan` is what `scan` of this study has just made of its bytes.
         """
         self._harvest.take(source, syntax, scan)
 
@@ -102,17 +108,19 @@ class Study:
         """
         self._harvest.identifiers.bounded()
         given = b"" if (PATIENT_ID, pseudonym) in self._harvest.identifiers.records else pseudonym.encode()
-        state = self._state(kept, given)
-        scan = scanner.scan(output, syntax)
         explicit = syntax != scanner.IMPLICIT_LE
-        fresh = [chunk for chunk in set(scan.chunks) if chunk not in state.clean]
+        state = self._state(kept, given, explicit)
+        scan = scanner.scan(output, syntax, state.clean)
+        fresh = state.clean.fresh(scan.chunks)
         found: list[Hit] = []
         title = (name.replace(pseudonym, "") if given else name).encode("utf-8", "surrogateescape")
-        raw = b"\0\0".join((*fresh, head, title))
+        preamble, meta = _before(head)
+        meta = state.clean.fresh(meta)
+        raw = b"\0\0".join((*fresh, preamble, *meta, title))
         searcher = state.searcher
         suspicion = searcher.suspects(raw, explicit)
         if suspicion is not None:
-            charset = charset_of(scan.chunks, syntax)
+            charset = charset_of(scan.chunks)
             for chunk in fresh:
                 leaves = scanner.leaves(chunk, explicit, charset)
                 hits = [h for leaf in leaves if not _is(leaf, given) for h in searcher.hits(leaf, suspicion)]
@@ -121,25 +129,32 @@ class Study:
                     self._remember(state, (chunk,))
         else:
             self._remember(state, fresh)
-        for leaf in _around(head, title):
-            found.extend(searcher.hits(leaf, suspicion or NAMES_ONLY))
+        state.clean.learn(scan.stretches)
+        suspicion = suspicion or NAMES_ONLY
+        for element in meta:
+            hits = [h for leaf in scanner.leaves(element, True, b"") for h in searcher.hits(leaf, suspicion)]
+            found.extend(hits)
+            if not hits:
+                self._remember(state, (element,))
+        for leaf in (Leaf(-1, "UN", preamble, b""), Leaf(-1, "LO", title, b"")):
+            found.extend(searcher.hits(leaf, suspicion))
         for each in scan.large:
             found.extend(_large(searcher, output, each, explicit))
         return tuple(sorted(set(found), key=_rank))[:MOST_HITS]
 
-    def _state(self, kept: Kept, given: bytes) -> _Searched:
+    def _state(self, kept: Kept, given: bytes, explicit: bool) -> _Searched:
         known = self._harvest.identifiers
-        state = self._searched.get((kept, given))
+        state = self._searched.get((kept, given, explicit))
         if state is None:
             if len(self._searched) > 8:
                 self._searched.clear()
-            state = self._searched[kept, given] = _Searched()
+            state = self._searched[kept, given, explicit] = _Searched()
         if state.version != known.version:
             state.searcher = Searcher(known, kept)
             state.version = known.version
             state.clean.clear()
             state.uids.clear()
-        elif len(state.clean) > _CLEAN or not state.uids.isdisjoint(known.uid_log[state.uids_known :]):
+        elif len(state.clean.elements) > _CLEAN or not state.uids.isdisjoint(known.uid_log[state.uids_known :]):
             state.clean.clear()
             state.uids.clear()
         state.uids_known = len(known.uid_log)
@@ -148,7 +163,7 @@ class Study:
     def _remember(self, state: _Searched, chunks: Iterable[bytes]) -> None:
         for chunk in chunks:
             if len(chunk) <= _LONG:
-                state.clean.add(chunk)
+                state.clean.elements.add(chunk)
                 state.uids.update(_UIDS.findall(chunk))
 
 
@@ -162,16 +177,16 @@ def _is(leaf: Leaf, pseudonym: bytes) -> bool:
     return bool(pseudonym) and leaf.value.strip(b" \0") == pseudonym
 
 
-def _around(head: bytes, title: bytes) -> Iterator[Leaf]:
-    """What is not in the data set: preamble, File Meta, names."""
-    if head:
-        if head[128:132] != b"DICM":
-            raise scanner.unreadable(0)
-        if head[:128].strip(b"\0"):
-            yield Leaf(-1, "UN", head[:128], b"")
-        yield from scanner.leaves(head[_META:], True, b"")
-    if title:
-        yield Leaf(-1, "LO", title, b"")
+def _before(head: bytes) -> tuple[bytes, list[bytes]]:
+    """What stands before the data set in a file: the preamble where it is not empty, and the elements of File Meta."""
+    if not head:
+        return b"", []
+    if head[128:132] != b"DICM":
+        raise scanner.unreadable(0)
+    meta = scanner.scan(BytesSource(head[_META:]), scanner.EXPLICIT_LE)
+    if meta.large or meta.skipped:
+        raise scanner.unreadable(_META)
+    return head[:128] if head[:128].strip(b"\0") else b"", meta.chunks
 
 
 def _large(searcher: Searcher, output: ByteSource, each: Large, explicit: bool) -> Iterator[Hit]:

@@ -14,10 +14,10 @@ from transforms.egress import scanner
 from transforms.egress.charsets import decoded
 from transforms.egress.classes import DATES, DEVICE_UID, UID, class_of
 from transforms.egress.identifiers import Identifiers
+from transforms.egress.passed import CHARSET, Passed
 from transforms.egress.scanner import Leaf, Scan
 from transforms.source import ByteSource
 
-CHARSET: Final = b"\x08\x00\x05\x00"
 _UIDS: Final = (UID, DEVICE_UID)
 _UIDS_KEPT: Final = 5_000  # of a study; then only those of the objects that come
 _SEEN: Final = 2_000  # elements remembered of one study
@@ -29,36 +29,47 @@ _TOO_LONG: Final = 1 << 14  # bytes of one identifying value: a longer one is te
 class Harvest:
     """What was harvested of one study so far."""
 
-    __slots__ = ("_charset", "_seen", "begun", "identifiers")
+    __slots__ = ("_charset", "_explicit", "_seen", "begun", "identifiers")
 
     def __init__(self, identifiers: Identifiers | None = None) -> None:
         self.identifiers = identifiers or Identifiers()
-        self._seen: set[bytes] = set()
+        self._seen = Passed()
         self._charset = b""
+        self._explicit = True
         self.begun = 0  # how often it began anew with UIDs
 
+    def scan(self, source: ByteSource, syntax: str) -> Scan:
+        """What is not known in runs, for `take`. Raises TransformError: egress-unreadable."""
+        explicit = syntax != scanner.IMPLICIT_LE
+        return scanner.scan(source, syntax, self._seen if explicit is self._explicit else None)
+
     def take(self, source: ByteSource, syntax: str, scan: Scan | None = None) -> None:
-        """Learn of one object; `scan` is that of its bytes.
+        """Learn of one object; `scan` is what `scan` of this very harvest has just made of its bytes, or a whole one.
 
         Raises TransformError: egress-unreadable, egress-too-many.
         """
-        scan = scan or scanner.scan(source, syntax)
-        charset = charset_of(scan.chunks, syntax)
-        if charset != self._charset:
-            self._seen.clear()
-            self._charset = charset
         seen = self._seen
-        if len(self.identifiers.uids) > _UIDS_KEPT:
+        explicit = syntax != scanner.IMPLICIT_LE
+        begins = len(self.identifiers.uids) > _UIDS_KEPT
+        if begins:
             self.identifiers.forget_uids()
             self.begun += 1
+        if begins or explicit is not self._explicit or len(seen.elements) > _SEEN:
             seen.clear()
-        if len(seen) > _SEEN:
-            seen.clear()
-        explicit = syntax != scanner.IMPLICIT_LE
-        for chunk in set(scan.chunks).difference(seen):
+            self._explicit = explicit
+            scan = None
+        scan = scan or scanner.scan(source, syntax, seen)
+        charset = charset_of(scan.chunks)
+        if charset != self._charset:
+            if seen.elements:  # they were read in another
+                seen.clear()
+                scan = scanner.scan(source, syntax)
+            self._charset = charset
+        for chunk in seen.fresh(scan.chunks):
             self._learn(scanner.leaves(chunk, explicit, charset))
             if len(chunk) <= _LONG:
-                seen.add(chunk)
+                seen.elements.add(chunk)
+        seen.learn(scan.stretches)
         self._large(source, scan, explicit, charset)
 
     def _large(self, source: ByteSource, scan: Scan, explicit: bool, charset: bytes) -> None:
@@ -91,9 +102,9 @@ class Harvest:
                 self.identifiers.add_date(name, day, tag)
 
 
-def charset_of(chunks: list[bytes], syntax: str) -> bytes:
+def charset_of(chunks: list[bytes]) -> bytes:
     """The value of Specific Character Set of the data set; b"" where it has none."""
-    for chunk in chunks[:8]:
+    for chunk in chunks:
         if chunk.startswith(CHARSET):
             return chunk[8:]
     return b""

@@ -2,24 +2,27 @@
 
 * Little endian only, explicit or implicit (PS3.5 7.1); the caller converts and inflates.
 * `scan` gives every byte of a data set once: in `chunks` (one top-level element each, header and all), in `large`
-  (what is too long to keep in memory, or compressed pixels), or in `skipped` (native Pixel Data, passed by seeking).
+  (what is too long to keep in memory, or compressed pixels), or in `skipped` (native Pixel Data, passed by seeking);
+  but for what its caller knows already, byte by byte (passed.py).
 * `leaves` gives the values of one chunk: sequences, and UN or OB values that hold items, are walked.
 * What does not frame is an error here too: `egress-unreadable`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from struct import Struct
 from struct import error as struct_error
 from typing import Final, NamedTuple
 
 from transforms.dictionary import DicomDictionary
+from transforms.egress.passed import HEAD, Passed
 from transforms.errors import TransformError
 from transforms.source import ByteSource
 
 IMPLICIT_LE: Final = "1.2.840.10008.1.2"
-NATIVE: Final = frozenset({IMPLICIT_LE, "1.2.840.10008.1.2.1"})  # little endian, uncompressed
+EXPLICIT_LE: Final = "1.2.840.10008.1.2.1"
+NATIVE: Final = frozenset({IMPLICIT_LE, EXPLICIT_LE})  # little endian, uncompressed
 
 WINDOW: Final = 1 << 15
 LARGE: Final = 1 << 20  # bytes; longer elements are searched in windows
@@ -57,9 +60,14 @@ class Large(NamedTuple):
 class Scan(NamedTuple):
     """A data set in pieces."""
 
-    chunks: list[bytes]
+    stretches: list[list[bytes]]  # elements that follow each other, up to one that is not in memory, or known in a run
     large: list[Large]
     skipped: int  # bytes of native Pixel Data
+
+    @property
+    def chunks(self) -> list[bytes]:
+        """The elements in their order, but for those of known runs."""
+        return [chunk for stretch in self.stretches for chunk in stretch]
 
 
 def unreadable(at: int) -> TransformError:
@@ -67,26 +75,29 @@ def unreadable(at: int) -> TransformError:
     return TransformError("egress-unreadable", f"at byte {at}")
 
 
-def scan(source: ByteSource, syntax: str) -> Scan:
-    """The top-level elements of a little-endian data set. Raises TransformError(egress-unreadable)."""
+def scan(source: ByteSource, syntax: str, passed: Passed | None = None) -> Scan:
+    """The top-level elements of a little-endian data set. Raises TransformError(egress-unreadable).
+
+    `passed`: known of objects of this syntax; its runs are gone past.
+    """
     try:
-        return _scan(source, syntax != IMPLICIT_LE, syntax in NATIVE)
+        return _scan(source, syntax != IMPLICIT_LE, syntax in NATIVE, passed or Passed())
     except (struct_error, IndexError):
         raise unreadable(source.size) from None
 
 
-def _scan(source: ByteSource, explicit: bool, native: bool) -> Scan:
+def _scan(source: ByteSource, explicit: bool, native: bool, passed: Passed) -> Scan:
     size = source.size
-    chunks: list[bytes] = []
+    stretches: list[list[bytes]] = [[]]
     large: list[Large] = []
     skipped = 0
     quick = _quick_explicit if explicit else _quick_implicit
     base, pos, data = 0, 0, source.pread(0, WINDOW)
     while True:
-        pos = quick(data, pos, chunks.append)
+        pos = quick(data, pos, stretches, passed)
         at = base + pos
         if at >= size:
-            return Scan(chunks, large, skipped)
+            return Scan(stretches, large, skipped)
         if len(data) - pos < 12 and base + len(data) < size:
             base, pos, data = at, 0, source.pread(at, WINDOW)
         tag, vr, length = _SHORT_HEAD(data, pos)
@@ -106,23 +117,33 @@ def _scan(source: ByteSource, explicit: bool, native: bool) -> Scan:
             raise unreadable(at)
         if tag == _PIXELS and native and not undefined:
             skipped += length
+            stretches.append([])
         elif after - at > LARGE or (tag == _PIXELS and undefined):
             items = tag != _PIXELS and (undefined or source.pread(value, 4) == _ITEM)
             number = int.from_bytes(tag[:2], "little") << 16 | int.from_bytes(tag[2:], "little")
             large.append(Large(number, at, after, items))
+            stretches.append([])
         else:
-            chunks.append(_whole(source, at, after))
+            stretches[-1].append(_whole(source, at, after))
         pos = after - base
         if pos > len(data):
             base, pos, data = after, 0, source.pread(after, WINDOW)
 
 
-def _quick_explicit(data: bytes, pos: int, append: Callable[[bytes], None]) -> int:
+def _quick_explicit(data: bytes, pos: int, stretches: list[list[bytes]], passed: Passed) -> int:
     """Take the elements that lie within the window and need no second look; where it stopped."""
     end = len(data)
+    append, runs = stretches[-1].append, passed.runs
     edge = end - 12
     short, long, unpack, u32, pixels = _SHORT, _LONG, _SHORT_HEAD, _U32, _PIXELS
     while pos <= edge:
+        if runs and (run := runs.get(data[pos : pos + HEAD])) is not None:
+            if data.startswith(run.data, pos):
+                pos += len(run.data)
+                stretches.append([])
+                append = stretches[-1].append
+                continue
+            passed.differs(run, data, pos)
         tag, vr, length = unpack(data, pos)
         if vr in short:
             stop = pos + 8 + length
@@ -137,12 +158,20 @@ def _quick_explicit(data: bytes, pos: int, append: Callable[[bytes], None]) -> i
     return pos
 
 
-def _quick_implicit(data: bytes, pos: int, append: Callable[[bytes], None]) -> int:
+def _quick_implicit(data: bytes, pos: int, stretches: list[list[bytes]], passed: Passed) -> int:
     """The same for Implicit VR."""
     end = len(data)
+    append, runs = stretches[-1].append, passed.runs
     edge = end - 8
     unpack, pixels = _IMPLICIT_HEAD, _PIXELS
     while pos <= edge:
+        if runs and (run := runs.get(data[pos : pos + HEAD])) is not None:
+            if data.startswith(run.data, pos):
+                pos += len(run.data)
+                stretches.append([])
+                append = stretches[-1].append
+                continue
+            passed.differs(run, data, pos)
         tag, length = unpack(data, pos)
         stop = pos + 8 + length
         if stop > end or tag == pixels or tag[:2] == b"\xfe\xff":

@@ -122,7 +122,7 @@ class Searcher:
             found = [part for part in self._probes if part in text]
             seen.update(found)
             numbers = False
-            for token in _TOKEN.findall(text):
+            for token in set(_TOKEN.findall(text)):
                 if self._token(token) or self._token(token[:-1]):
                     numbers = True
                     break

@@ -41,10 +41,12 @@ def views(raw: bytes) -> Iterator[View]:
     if b"%" in raw and _PERCENT.search(raw):
         yield View("percent", _unquoted(raw).lower(), 4)
     lines = raw.translate(None, b"\r\n") if b"\n" in raw or b"\r" in raw else raw
-    found = [text for run in _BASE64.findall(lines) for text in _from_base64(run)]
+    found = [text for run in dict.fromkeys(_BASE64.findall(lines)) for text in _from_base64(run)]
     if found:
         yield View("base64", b"\n".join(found), 5)
-    found = [text for run in (*_HEX.findall(lines), *_HEX_SPACED.findall(raw)) for text in _from_hex(run)]
+    found = [
+        text for run in dict.fromkeys((*_HEX.findall(lines), *_HEX_SPACED.findall(raw))) for text in _from_hex(run)
+    ]
     if found:
         yield View("hex", b"\n".join(found), 5)
 

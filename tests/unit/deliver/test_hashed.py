@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.deliver.hashed import Hashed
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 from transforms.source import BytesSource, EditPlan, Literal, chunks
 
 DATA = os.urandom(700_000)

@@ -67,18 +67,27 @@ def identities(source: ByteSource, index: Index) -> Identities:
     charset = ""
     if (entry := entries.get(_CHARSET)) is not None and 0 <= entry[3] <= _VALUE:
         charset = _raw(source, entry).decode("ascii", "replace")
-    found = set()
-    for tag in entries.keys() & _KINDS.keys():
-        entry = entries[tag]
-        if 0 < entry[3] <= _VALUE and (raw := _raw(source, entry)):
-            found.add((_KINDS[tag], (charset, raw)))
+    kinds = _KINDS
+    own = tuple(
+        (tag, raw)
+        for tag in entries
+        if tag in kinds and 0 < (entry := entries[tag])[3] <= _VALUE and (raw := _raw(source, entry))
+    )
+    inner = []
     for tag, (vr, _, at, length, end) in entries.items():
         if vr == "SQ" or (length < 0 and tag != _PIXELS) or (not vr and tag in SEQUENCE_TAGS):
             inside = explicit and vr != "UN"
             if end - at <= _VALUE:
-                found |= _repeated(source.pread(at, end - at), inside, charset)
+                inner.append(_repeated(source.pread(at, end - at), inside, charset))
             else:
-                found |= _within(EditPlan(source, (Copy(at, end - at),)), inside, charset)
+                inner.append(frozenset(_within(EditPlan(source, (Copy(at, end - at),)), inside, charset)))
+    return _together(charset, own, tuple(inner))
+
+
+@lru_cache(maxsize=256)
+def _together(charset: str, own: tuple[tuple[int, bytes], ...], inner: tuple[frozenset[Found], ...]) -> Identities:
+    """By their kinds, those of the top level and those within its sequences: a study's objects bring the same."""
+    found: set[Found] = {(_KINDS[tag], (charset, raw)) for tag, raw in own}.union(*inner)
     return Identities(*(frozenset(value for what, value in found if what == kind) for kind in (NAME, NUMBER, PLACE)))
 
 

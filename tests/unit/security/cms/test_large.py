@@ -15,7 +15,7 @@ from benchmarks.resident import forget, highest
 from gateway.security.cms.errors import NotOpened, NotWritten
 from gateway.security.cms.reading import read
 from gateway.security.cms.writing import MOST, write
-from gateway.store.spool import FileSource
+from gateway.store.files import FileSource
 
 PIECE = bytes(range(256)) * 4096
 
