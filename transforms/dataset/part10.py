@@ -22,6 +22,7 @@ PREAMBLE: Final = 128
 PREFIX: Final = b"DICM"
 _MOST = 1000  # elements of group 0002; PS3.10 Table 7.1-1 has about twenty
 _LONGEST = 1 << 24  # bytes of one of them: private information (0002,0102) may be anything
+_NEAR = 1 << 10  # bytes; nearly every File Meta ends within
 _UID_LENGTH = 64  # PS3.5 section 9
 
 
@@ -50,8 +51,9 @@ def split(source: ByteSource, *, tolerant: bool = False) -> Part10:
     start = at
     declared = -1
     uids = {0x0002: "", 0x0003: "", 0x0010: ""}
+    near = source.pread(0, _NEAR)
     for _ in range(_MOST):
-        head = source.pread(at, 12)
+        head = near[at : at + 12] if at + 12 <= len(near) else source.pread(at, 12)
         if head[:2] != b"\x02\x00":
             break
         element, size, length = _header(head, at, tolerant)
@@ -60,7 +62,8 @@ def split(source: ByteSource, *, tolerant: bool = False) -> Part10:
         if element == 0 and length == 4:
             declared = at + size + 4 + unpack("<I", source.pread(at + size, 4))[0]
         if element in uids:
-            raw = source.pread(at + size, min(length, _UID_LENGTH + 1))
+            end = at + size + min(length, _UID_LENGTH + 1)
+            raw = near[at + size : end] if end <= len(near) else source.pread(at + size, end - at - size)
             uids[element] = raw.rstrip(b"\0 ").decode("ascii", "replace")
         at += size + length
     else:

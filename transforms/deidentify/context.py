@@ -23,7 +23,7 @@ _VALUES: Final = 1_000  # UI values: those that objects of a series share
 class Context:
     """One project's key, ready to use. `key` never appears in a representation."""
 
-    __slots__ = ("_key", "_pseudonyms", "_uids", "project")
+    __slots__ = ("_key", "_pseudonyms", "_shifts", "_uids", "project")
 
     def __init__(self, key: bytes, project: str) -> None:
         if not key or not project:
@@ -32,6 +32,7 @@ class Context:
         self._key = hmac.digest(key, b"dicom-gateway/1 project\0" + project.encode(), "sha256")
         self._uids: dict[str, UidMap] = {}
         self._pseudonyms: dict[tuple[str, tuple[bytes, ...]], str] = {}
+        self._shifts: dict[str, int] = {}
 
     def __repr__(self) -> str:
         return f"Context(project={self.project!r})"
@@ -57,8 +58,14 @@ class Context:
 
     def shift(self, pseudonym: str) -> int:
         """Days by which a patient's dates move: -1 to -3650, from the pseudonym, so that merged patients stay one."""
-        digest = hmac.digest(self._derived(b"dates"), pseudonym.encode(), "sha256")
-        return -1 - int.from_bytes(digest[:16], "big") % _LONGEST_SHIFT
+        found = self._shifts.get(pseudonym)
+        if found is None:
+            digest = hmac.digest(self._derived(b"dates"), pseudonym.encode(), "sha256")
+            found = -1 - int.from_bytes(digest[:16], "big") % _LONGEST_SHIFT
+            if len(self._shifts) >= _REMEMBERED:
+                self._shifts.clear()
+            self._shifts[pseudonym] = found
+        return found
 
     def stream(self, use: str, *parts: bytes) -> Callable[[int], bytes]:
         """Bytes that look random and are the same for the same parts: what is encrypted twice is the same bytes."""

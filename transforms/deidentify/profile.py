@@ -204,7 +204,7 @@ def _remembered(tag: int, vr: str, rule: Rule) -> int:
     """The code of a top-level element that must be looked at, unless the same was seen in another object."""
     if tag in NOTED and tag != _CHARSET and rule.action is Action.KEEP and vr.encode() in SHORT_VRS:
         return NOTE
-    if tag in _UNLIKE or is_content(tag) or vr == "UI":
+    if tag in _UNLIKE or is_content(tag):
         return LOOK
     return ALIKE_ITEMS if vr == "SQ" else ALIKE if vr.encode() in SHORT_VRS else LOOK
 

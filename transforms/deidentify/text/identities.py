@@ -64,14 +64,20 @@ def identities(source: ByteSource, index: Index) -> Identities:
     """Those of a framed little-endian data set. Raises BadFraming."""
     entries = index.entries
     explicit = index.syntax.explicit
+    head = source.pread(0, _WINDOW)
+
+    def value(entry: Entry) -> bytes:
+        _, _, at, length, end = entry
+        return (head[at:end] if end <= len(head) else source.pread(at, length)).strip(b" \0")
+
     charset = ""
     if (entry := entries.get(_CHARSET)) is not None and 0 <= entry[3] <= _VALUE:
-        charset = _raw(source, entry).decode("ascii", "replace")
+        charset = value(entry).decode("ascii", "replace")
     kinds = _KINDS
     own = tuple(
         (tag, raw)
         for tag in entries
-        if tag in kinds and 0 < (entry := entries[tag])[3] <= _VALUE and (raw := _raw(source, entry))
+        if tag in kinds and 0 < (entry := entries[tag])[3] <= _VALUE and (raw := value(entry))
     )
     inner = []
     for tag, (vr, _, at, length, end) in entries.items():
@@ -89,10 +95,6 @@ def _together(charset: str, own: tuple[tuple[int, bytes], ...], inner: tuple[fro
     """By their kinds, those of the top level and those within its sequences: a study's objects bring the same."""
     found: set[Found] = {(_KINDS[tag], (charset, raw)) for tag, raw in own}.union(*inner)
     return Identities(*(frozenset(value for what, value in found if what == kind) for kind in (NAME, NUMBER, PLACE)))
-
-
-def _raw(source: ByteSource, entry: Entry) -> bytes:
-    return source.pread(entry[2], entry[3]).strip(b" \0")
 
 
 @lru_cache(maxsize=512)
