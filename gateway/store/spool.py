@@ -30,7 +30,7 @@ import msgspec
 from gateway.errors import HoldObject, StorageFailed
 from gateway.folders import made
 from gateway.model import Stored
-from gateway.store.files import FileSource
+from gateway.store.files import FileSource as FileSource  # who opens the spool finds it here, too
 from transforms.source import chunks
 
 _BUFFER = 1 << 18
