@@ -7,6 +7,7 @@ Rules of this file
 * A file leaves its place only after all of it is durable, or is known to be no object. A crash between makes it come
   again, which the ledger takes for the duplicate it is.
 * A file that changes while it is read is read again later: what was written meanwhile is not half stored.
+* A sub-folder with a DICOMDIR is a File-set (filesets.py): it is taken as a whole, and moves as a whole.
 * Nothing is followed: no link, no folder that turned into one; every name is opened beneath its folder's descriptor.
 * Names of files may name patients: they stand in no log line. `failed` holds each file beside `NAME.reason`.
 * Names that begin with a dot or end like a copy under way are passed over until they are renamed.
@@ -18,10 +19,12 @@ import fcntl
 import logging
 import os
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 from uuid import uuid4
@@ -31,9 +34,11 @@ from gateway.config.schema import FolderListener, Listener
 from gateway.dimse.negotiation import AcceptancePolicy
 from gateway.errors import GatewayError, RefuseObject, StorageFailed
 from gateway.logs import fields
+from gateway.media.medium import folded
 from gateway.model import Origin
 from gateway.pipeline import Claim, accept
-from gateway.receive import aim, archives
+from gateway.receive import aim, archives, filesets
+from gateway.receive.filesets import FileSet, SetLook
 from gateway.receive.parts import Part
 from gateway.rulebook import Ruleset
 from gateway.store.spool import Incoming, Spool
@@ -89,7 +94,7 @@ class Inbox:
         self._writer = writer
         self._stopping = stopping
         self._clock = clock
-        self._seen: dict[str, _Look] = {}  # by path beneath the folder, as of the last scan
+        self._seen: dict[str, _Look | SetLook] = {}  # by path beneath the folder, as of the last scan
         self._origin: Origin | None = None  # of the scan under way, once it has stored something
         self._losses: list[str] = []  # of the file under way: what its AIM documents say and their SRs do not
         self._ends: dict[str, int] = {}  # descriptors of `processed` and `failed`
@@ -120,17 +125,21 @@ class Inbox:
     def scan(self) -> int:
         """Look once; how many files were taken. Raises StorageFailed (they stay where they are), OSError."""
         self._open_ends()
-        seen: dict[str, _Look] = {}
+        seen: dict[str, _Look | SetLook] = {}
         taken = 0
         try:
-            for path, name, folder in self._files():
+            for path, name, folder, is_set in self._files():
                 if self._stopping():
                     break
                 with suppress(FileNotFoundError):  # somebody took it away again
-                    found = _Look.of(os.stat(name, dir_fd=folder, follow_symlinks=False))
+                    found = self._look(name, folder, is_set=is_set)
                     quiet = self._clock() - found.changed / 1e9
-                    if self._seen.get(path) == found and not 0 <= quiet < self._folder.quiet:
+                    if self._seen.get(path) != found or 0 <= quiet < self._folder.quiet:
+                        seen[path] = found
+                    elif isinstance(found, _Look):
                         taken += self._take(name, folder, found)
+                    elif not found.under_way:
+                        taken += self._take_set(name, folder, found)
                     else:
                         seen[path] = found
         finally:
@@ -140,8 +149,15 @@ class Inbox:
                 self._origin = None
         return taken
 
-    def _files(self) -> Iterator[tuple[str, str, int]]:
-        """Path, name and folder's descriptor of every regular file that may be complete."""
+    def _look(self, name: str, folder: int, *, is_set: bool) -> _Look | SetLook:
+        """What a file, or a whole File-set, looks like now."""
+        if not is_set:
+            return _Look.of(os.stat(name, dir_fd=folder, follow_symlinks=False))
+        with FileSet(name, folder, UNDER_WAY) as files:
+            return files.look()
+
+    def _files(self) -> Iterator[tuple[str, str, int, bool]]:
+        """Path, name, its folder's descriptor and whether it is a File-set, of all that may be complete."""
         for root, folders, names, folder in os.fwalk(self._folder.dir, follow_symlinks=False):
             below = os.path.relpath(root, self._folder.dir)
             top = below == os.curdir
@@ -151,6 +167,9 @@ class Inbox:
                 for each in folders
                 if depth < DEPTH and not each.startswith(".") and not (top and each in (PROCESSED, FAILED))
             )
+            for name in [each for each in folders if filesets.found(each, folder)]:
+                folders.remove(name)
+                yield os.path.join(below, name), name, folder, True  # noqa: PTH118 - a key, not a path
             for name in sorted(names):
                 if name.startswith(".") or name.lower().endswith(UNDER_WAY):
                     continue
@@ -159,7 +178,7 @@ class Inbox:
                 except FileNotFoundError:
                     continue
                 if stat.S_ISREG(found.st_mode):
-                    yield os.path.join(below, name), name, folder  # noqa: PTH118 - a key, not a path
+                    yield os.path.join(below, name), name, folder, False  # noqa: PTH118 - a key, not a path
 
     def _take(self, name: str, folder: int, look: _Look) -> bool:
         """One complete file. Whether it left its place. Raises StorageFailed."""
@@ -186,6 +205,68 @@ class Inbox:
         else:
             self._move(name, folder, PROCESSED, "", "\n".join(self._losses))
         return True
+
+    def _take_set(self, name: str, folder: int, look: SetLook) -> bool:
+        """One complete File-set. Whether it left its place. Raises StorageFailed."""
+        self._losses = []
+        try:
+            with FileSet(name, folder, UNDER_WAY) as files:
+                others = self._set_stored(files, look)
+        except _Changed:
+            return False
+        except StorageFailed:
+            raise
+        except (RefuseObject, OSError) as error:
+            self._move(name, folder, FAILED, error.reason if isinstance(error, RefuseObject) else "file-unreadable")
+            return True
+        except Exception:
+            log.exception(fields("internal-error", listener=self._listener.id))
+            self._move(name, folder, FAILED, "internal-error")
+            return True
+        moved = self._move(name, folder, PROCESSED, "", "\n".join(self._losses))
+        if self._folder.keep == "remove" and not others:
+            shutil.rmtree(moved, dir_fd=self._ends[PROCESSED])
+        return True
+
+    def _set_stored(self, files: FileSet, look: SetLook) -> int:
+        """All of a File-set; how many of its files were no objects. Raises RefuseObject after the others, _Changed."""
+
+        def whole() -> None:
+            if files.look() != look:
+                raise _Changed
+
+        whole()
+        compared = files.compared(self._folder.limits.members)
+        listed, missing = compared if compared is not None else (set(), 0)
+        stored = others = unlisted = 0
+        first: RefuseObject | None = None
+        for place, descriptor in files.files():
+            if filesets.is_directory(place):
+                continue
+            named = folded(place) in listed
+            before = _Look.of(os.fstat(descriptor))
+            try:
+                with os.fdopen(os.dup(descriptor), "rb", buffering=0) as file:
+                    stored += self._object(iter(partial(file.read, archives.CHUNK), b""), partial(_same, file, before))
+                    unlisted += compared is not None and not named
+            except RefuseObject as error:
+                if error.reason == "not-part10" and not named:
+                    others += 1
+                else:
+                    first = first or error
+        whole()
+        here = self._listener.id
+        log.info(fields("fileset-taken", listener=here, instances=stored, missing=missing, unlisted=unlisted))
+        if compared is None or unlisted:
+            reason = "fileset-unlisted" if compared is not None else "fileset-directory"
+            log.warning(fields("fileset-odd", listener=self._listener.id, reason=reason))
+        if first is not None:
+            raise first
+        if missing:
+            raise RefuseObject("fileset-incomplete", 0, "its DICOMDIR lists files that are not there")
+        if not stored:
+            raise RefuseObject("fileset-empty", 0, "no DICOM file is in it")
+        return others
 
     def _stored(self, file: IO[bytes], look: _Look) -> int:
         """Everything in one file; how many members of an archive were no objects. Raises RefuseObject, _Changed."""
@@ -224,8 +305,8 @@ class Inbox:
             raise RefuseObject("archive-empty", 0, "no DICOM file is in it")
         return skipped
 
-    def _object(self, chunks: Iterable[bytes], whole: Callable[[], None]) -> None:
-        """One DICOM file, durable. `whole` raises where its source has changed meanwhile."""
+    def _object(self, chunks: Iterable[bytes], whole: Callable[[], None]) -> bool:
+        """One DICOM file, durable; False for a DICOMDIR. `whole` raises where its source has changed meanwhile."""
         if self._folder.aim is not None:
             chunks, losses = aim.taken(chunks, self._folder.aim, self._writer.sought, self._spool)
             self._losses += [losses] if losses else []
@@ -246,10 +327,11 @@ class Inbox:
                 here.on_bad_framing,
                 here.on_conflict,
             )
+            return True
         except RefuseObject:
             part.abort()
             if part.claim is not None and part.claim.sop_class == DICOMDIR:
-                return
+                return False
             raise
         except BaseException:
             part.abort()
@@ -277,8 +359,8 @@ class Inbox:
         finally:
             os.close(top)
 
-    def _move(self, name: str, folder: int, end: str, reason: str = "", losses: str = "") -> None:
-        """To its end, under a name that nothing there has; beside it why it failed, or what of it was lost."""
+    def _move(self, name: str, folder: int, end: str, reason: str = "", losses: str = "") -> str:
+        """To its end, under a fresh name, which it gives; beside it why it failed, or what of it was lost."""
         fresh = fresh_name(name)
         os.rename(name, fresh, src_dir_fd=folder, dst_dir_fd=self._ends[end])
         if reason:
@@ -286,6 +368,7 @@ class Inbox:
             self._beside(f"{fresh}.reason", end, reason)
         elif losses:
             self._beside(f"{fresh}.losses", end, losses)
+        return fresh
 
     def _beside(self, name: str, end: str, text: str) -> None:
         note = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=self._ends[end])
@@ -300,6 +383,11 @@ def fresh_name(name: str) -> str:
     """A name that nothing at an end has: random, then as much of the old one as fits, `.reason` behind it too."""
     tail = os.fsencode(name)[-_LONGEST_NAME:]
     return f"{secrets.token_hex(4)}-{os.fsdecode(tail)}"
+
+
+def _same(file: IO[bytes], look: _Look) -> None:
+    if _Look.of(os.fstat(file.fileno())) != look:
+        raise _Changed
 
 
 class Lock:

@@ -12,9 +12,9 @@ from .tree import product, syntax
 KEYS = {
     "aborted", "address", "association", "attempt", "bytes", "code", "count", "cut", "delivery",
     "destination", "detail", "duration", "ended", "error", "event", "failed", "file", "full", "generation",
-    "group", "held", "incoming", "instances", "kind", "limit", "listener", "listeners", "name", "objects",
+    "group", "held", "incoming", "instances", "kind", "limit", "listener", "listeners", "missing", "name", "objects",
     "orphans", "outcome", "peer", "pid", "port", "reason", "refused", "released", "route", "rules",
-    "seconds", "session", "state", "status", "stored", "swept", "waiting", "worker",
+    "seconds", "session", "state", "status", "stored", "swept", "unlisted", "waiting", "worker",
 }  # fmt: skip
 # What may identify a patient, whatever the key: model.Identity's fields and the words for values.
 IDENTIFYING = {
