@@ -156,11 +156,18 @@ def _where_drawn(picture: np.ndarray, case: Case) -> np.ndarray:
 
 def letters(picture: np.ndarray) -> str:
     """All that the engines read, letters and digits only."""
+    return " ".join(by_both(picture))
+
+
+def by_both(picture: np.ndarray) -> tuple[str, str]:
+    """What each of the two reads."""
     picture = np.ascontiguousarray(picture)
-    text = _rapid(picture) + " " + _tesseract(picture) + " "
     large = np.repeat(np.repeat(picture, 2, axis=0), 2, axis=1) if max(picture.shape) < 700 else picture
-    text += _tesseract(large)
-    return "".join(each for each in text.upper() if each.isalnum() or each == " ")
+    return _plain(_rapid(picture)), _plain(_tesseract(picture) + " " + _tesseract(large))
+
+
+def _plain(text: str) -> str:
+    return "".join(each for each in text.upper() if each.isalnum() or each.isspace())
 
 
 @cache
