@@ -13,7 +13,6 @@ Reasons: frame-too-costly, and those of transforms/pixels.
 from __future__ import annotations
 
 import os
-import select
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from typing import IO, Literal
 import msgspec
 
 from gateway.hosted.process import Bounds, started, stopped
+from gateway.hosted.waiting import ready
 from transforms.errors import TransformError
 from transforms.pixels.boxes import Box
 from transforms.pixels.image import Image
@@ -149,7 +149,7 @@ def _asked(child: _Child, task: Task, data: bytes, deadline: float) -> tuple[Don
     head = msgspec.json.encode(task)
     view = memoryview(len(head).to_bytes(4, "big") + len(data).to_bytes(8, "big") + head + data)
     while view:
-        if not select.select((), (child.given,), (), max(0.0, deadline - time.monotonic()))[1]:
+        if not ready((), (child.given,), deadline - time.monotonic())[1]:
             raise TimeoutError
         with suppress(BlockingIOError):
             view = view[os.write(child.given, view[: 1 << 20]) :]
@@ -164,7 +164,7 @@ def _asked(child: _Child, task: Task, data: bytes, deadline: float) -> tuple[Don
 def _heard(descriptor: int, size: int, deadline: float) -> bytes:
     parts = []
     while size:
-        if not select.select((descriptor,), (), (), max(0.0, deadline - time.monotonic()))[0]:
+        if not ready((descriptor,), (), deadline - time.monotonic())[0]:
             raise TimeoutError
         part = os.read(descriptor, min(size, 1 << 20))
         if not part:

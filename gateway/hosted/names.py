@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import shutil
 import subprocess
 import tempfile
@@ -34,6 +33,7 @@ from threading import Lock
 from gateway.config.schema import Plugin
 from gateway.errors import HoldObject
 from gateway.hosted.process import MISSING, Bounds, started, stopped
+from gateway.hosted.waiting import ready
 
 _REMEMBERED = 20_000  # texts
 _LONG = 1 << 12  # characters of a text that is remembered
@@ -116,6 +116,7 @@ class Names:
             return _places(json.loads(line), len(text))
         except (ValueError, TypeError, RecursionError):
             self._ended()
+            self._known.clear()  # its last answers may have been those to other texts
             raise HoldObject("plugin-answer", "what it says of a text is no list of places in it") from None
 
     def _start(self) -> _Child:
@@ -166,12 +167,16 @@ def _end(child: _Child) -> None:
 
 def _said(child: _Child, text: str, deadline: float) -> bytes:
     """One text said, one line heard. Raises TimeoutError, EOFError, OSError."""
+    if ready((child.said,), (), 0)[0]:  # its end; or words that would pass for the answer to this text
+        if os.read(child.said, 1):
+            return b"unasked\n"
+        raise EOFError
     view = memoryview(json.dumps(text).encode("ascii") + b"\n")
     most = _PLACES * (len(text) + 1)
     line = b""
     while view or b"\n" not in line:
         left = deadline - time.monotonic()
-        readable, writable, _ = select.select((child.said,), (child.given,) if view else (), (), max(0.0, left))
+        readable, writable = ready((child.said,), (child.given,) if view else (), left)
         if not readable and not writable:
             raise TimeoutError
         if writable:

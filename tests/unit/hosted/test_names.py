@@ -19,6 +19,7 @@ from gateway.config.schema import Plugin
 from gateway.errors import HoldObject
 from gateway.hosted.names import Names
 from tests.conftest import ROOT
+from tests.files import many_files
 from tests.unit.deidentify.building import KEY, encode, image, parsed
 from transforms.dataset import part10
 from transforms.dataset.syntax import EXPLICIT_LE
@@ -195,3 +196,16 @@ def test_in_a_rule_file(tmp_path: Path) -> None:
     rules.write_text(RULES.format(options="retain-uids", command=json.dumps(right)))
     code, told = run("check", rules)
     assert code == 1 and "`named_entities` does nothing without an option that cleans text" in told
+
+
+def test_words_that_nobody_asked_for_are_no_answer_to_the_next_text(names: type[Names]) -> None:
+    found = names(plugin(EACH + "print([[0, 6]]); time.sleep(.05); print([])".replace("time", "__import__('time')")))
+    assert found.spans("CANARY one") == ((0, 6),)
+    time.sleep(0.5)
+    assert reason(found, "CANARY two") == "plugin-answer"
+    assert found.spans("CANARY two") == ((0, 6),)  # of a child started anew
+
+
+def test_a_process_of_many_files_asks_as_well(names: type[Names]) -> None:
+    with many_files():
+        assert names(plugin(EACH + "print([[0, 6]])")).spans("CANARY one") == ((0, 6),)

@@ -15,6 +15,7 @@ import pytest
 
 from gateway.hosted.frames import Frames, Task, _asked
 from gateway.hosted.process import Bounds
+from tests.files import many_files
 from tests.unit.pixels.building import anatomy, drawn, jpeg
 from transforms.errors import TransformError
 from transforms.pixels import codecs, forms
@@ -138,3 +139,13 @@ def test_a_child_that_says_too_much_is_not_listened_to() -> None:
             _asked(child, Task("preview", IMAGE, NATIVE), b"", time.monotonic() + 2)
     for descriptor in (given, ours, child.given):
         os.close(descriptor)
+
+
+def test_a_process_of_many_files_asks_as_well() -> None:
+    worker = Frames()
+    try:
+        with many_files():
+            _, data = worker.do(Task("transcode", IMAGE, NATIVE, to=forms.LS), PICTURE.tobytes())
+        assert data
+    finally:
+        worker.close()
