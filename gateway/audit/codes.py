@@ -31,6 +31,7 @@ OBJECT_DROPPED = Code("DROPPED", OWN, "Object Dropped")
 OBJECT_DISCARDED = Code("DISCARDED", OWN, "Object Discarded")
 MANIFEST_MADE = Code("MANIFEST", OWN, "Manifest Made")
 ROWS_FORGOTTEN = Code("FORGOTTEN", OWN, "Ledger Rows Forgotten")
+GROUP_CLOSED = Code("GROUPCLOSED", OWN, "Group Closed by Hand")
 REIDENTIFIED = Code("REIDENTIFIED", OWN, "Object Re-identified")
 
 # CID 401 Audit Event Type Code, CID 403 Security Alert Type Code

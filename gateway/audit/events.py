@@ -122,6 +122,18 @@ class ManifestMade(Event, frozen=True, kw_only=True):
     user: str
 
 
+class GroupClosed(Event, frozen=True, kw_only=True):
+    """A person let what had come of a study or series go, before it was complete (docs/groups.md)."""
+
+    study: str  # "" where none of it is known any more
+    series: str  # "" of a group of a study
+    route: str
+    objects: int  # that had come
+    expected: int  # that somebody had announced; 0: nobody
+    reason: str
+    user: str
+
+
 class RowsForgotten(Event, frozen=True, kw_only=True):
     """The ledger has forgotten instances that were at their end, by `state.keep`."""
 
@@ -151,6 +163,7 @@ AnyEvent = (
     | ObjectDropped
     | ObjectDiscarded
     | ManifestMade
+    | GroupClosed
     | RowsForgotten
     | Reidentified
 )

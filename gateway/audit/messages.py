@@ -215,6 +215,18 @@ def _manifest(event: events.ManifestMade, source: AuditSource) -> _Message:
     return _Message(codes.MANIFEST_MADE, "C", participants, objects=(study,))
 
 
+def _group_closed(event: events.GroupClosed, source: AuditSource) -> _Message:
+    """Ours. What was missing is told by its number: who decided so has to answer for it."""
+    named = (("Series", event.series), ("Route", event.route), ("Objects", str(event.objects)))
+    expected = str(event.expected) if event.expected else ""
+    details = (*named, ("Expected", expected), ("Reason", event.reason))
+    study = _Object(
+        event.study, codes.STUDY_INSTANCE_UID, "2", "3", details=tuple((kind, told) for kind, told in details if told)
+    )
+    participants = (_Participant(user_id=event.user, requestor=True), _us(source, (), codes.APPLICATION))
+    return _Message(codes.GROUP_CLOSED, "E", participants, None, SUCCESS, event.reason, (study,))
+
+
 def _forgotten(event: events.RowsForgotten, source: AuditSource) -> _Message:
     """No event of A.5.3: the gateway forgets what it did; what it did stands in the trail."""
     before = datetime.fromtimestamp(event.before, UTC).isoformat(timespec="seconds")
@@ -250,6 +262,7 @@ BUILDERS: dict[type, Callable[[Any, AuditSource], _Message]] = {
     events.ObjectDropped: _own(codes.OBJECT_DROPPED, "D", SUCCESS),
     events.ObjectDiscarded: _own(codes.OBJECT_DISCARDED, "D", SUCCESS),
     events.ManifestMade: _manifest,
+    events.GroupClosed: _group_closed,
     events.RowsForgotten: _forgotten,
     events.Reidentified: _reidentified,
 }

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "send": ("send", "send"),
     "echo": ("echo", "echo"),
     "status": ("status", "status"),
+    "groups": ("groups", "app"),
     "held": ("held", "app"),
     "pixels": ("pixels", "app"),
     "audit": ("audit", "app"),

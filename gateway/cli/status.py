@@ -37,7 +37,7 @@ def status(
     """
     settings = loaded(config)
     if groups:
-        _groups(settings.state, limit, as_json=as_json)
+        show_groups(settings.state, limit, as_json=as_json)
         return
     try:
         with read_only(settings.state) as ledger:
@@ -59,7 +59,7 @@ def status(
         )
 
 
-def _groups(state: State, limit: int, *, as_json: bool) -> None:
+def show_groups(state: State, limit: int, *, as_json: bool) -> None:
     """Open and closed groups, the newest first."""
     try:
         with read_only(state) as ledger:

@@ -22,6 +22,7 @@ from gateway.model import Grouping
 QUIET: Final = "quiet"  # closed: nothing came any more, nobody was sending, and nobody had said how many there are
 EXPECTED: Final = "expected"  # closed: as QUIET, and as many came as were announced
 CAP: Final = "max-wait"  # closed: by the cap, whatever is missing
+BY_HAND: Final = "by-hand"  # closed: by a person, whatever is missing
 
 STILL_ARRIVING: Final = "group-arriving"
 BEING_SENT: Final = "group-being-sent"

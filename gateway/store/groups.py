@@ -86,6 +86,18 @@ class GroupTable:
         row = self._fast.first(_NEWEST, route=route, uid=uid)
         return GroupRow(*row) if row else None
 
+    def row(self, number: int) -> GroupRow | None:
+        """The group of that number, open or closed."""
+        row = self._do(_ROW.where(groups.c.id == number)).first()
+        return GroupRow(*row) if row else None
+
+    def study_of(self, row: GroupRow) -> str:
+        """The Study Instance UID of its members; "" where none is known any more."""
+        if row.kind == "study":
+            return row.uid
+        query = select(instances.c.study).join(deliveries, deliveries.c.instance == instances.c.id)
+        return str(self._do(query.where(deliveries.c.grouped == row.id).limit(1)).scalar() or "")
+
     def open(self, route: str, grouping: Grouping, number: int, now: float) -> int:
         """A new group; its number in the ledger."""
         return self._fast.insert(

@@ -34,6 +34,7 @@ from gateway.writer.messages import (
     AskCommitment,
     AskMembers,
     Closed,
+    CloseGroup,
     Committed,
     Discard,
     Failed,
@@ -470,6 +471,12 @@ class Desk:
         if late:
             raise GatewayError("plugin-late", "the series was complete before this object came")
         return Members(tuple(found))
+
+    def close_group(self, message: CloseGroup) -> Ok:
+        """An operator lets go what has come of a group. Raises GatewayError where none of that number is open."""
+        event = self._groups.close_by_hand(message.group, message.reason, message.user)
+        self.effects.events.append(event)
+        return Ok(event.objects)
 
     def recover(self, fresh: bool) -> None:
         """At start: what the ledger says is leased. `fresh`: no worker can be alive."""

@@ -4,6 +4,7 @@ Rules of this file
 * An instance that comes again is an arrival too: whoever says a study once more is still sending it.
 * What comes after a group was closed opens the next group of the same study or series, on the same route.
 * References of its members to objects that never came hold nothing up: they are kept, for people to see.
+* A person may close one: what comes later follows it, as after any other end.
 * Judging is gateway/decide/groups.py; it is asked when the clock says so, or an association has ended.
 """
 
@@ -13,7 +14,9 @@ import logging
 from collections.abc import Sequence
 from math import inf
 
-from gateway.decide.groups import Closed, judge
+from gateway.audit.events import GroupClosed
+from gateway.decide.groups import BY_HAND, Closed, judge
+from gateway.errors import GatewayError
 from gateway.logs import fields
 from gateway.model import Instance
 from gateway.store.groups import GroupRow
@@ -76,6 +79,28 @@ class Groups:
                 self._tx.groups.look(row, judged.until, self._now)
         following = self._tx.groups.next_look()
         self._dispatch.groups_at = inf if following is None else following
+
+    def close_by_hand(self, number: int, reason: str, user: str) -> GroupClosed:
+        """What has come of an open group may go. Raises GatewayError where it is not open."""
+        row = self._tx.groups.row(number)
+        if row is None:
+            raise GatewayError("unknown-group", "there is no group of that number")
+        if row.closed is not None:
+            raise GatewayError("group-closed", "it is closed already")
+        arrived, study = self._tx.groups.arrived(row), self._tx.groups.study_of(row)
+        self._close(row, BY_HAND)
+        self._dispatch.look_at_groups(self._now)
+        series = row.uid if row.kind == "series" else ""
+        return GroupClosed(
+            when=self._now,
+            study=study,
+            series=series,
+            route=row.route,
+            objects=arrived,
+            expected=row.expected,
+            reason=reason,
+            user=user,
+        )
 
     def _close(self, row: GroupRow, why: str) -> None:
         for name in self._tx.groups.close(row, why, self._now):

@@ -84,6 +84,14 @@ class Sought(Struct, frozen=True, tag=True):
     sop_instances: tuple[str, ...]
 
 
+class CloseGroup(Struct, frozen=True, tag=True):
+    """An operator lets go what has come of an open group. Answered."""
+
+    group: int
+    reason: str
+    user: str
+
+
 class Drain(Struct, frozen=True, tag=True):
     """This worker takes no more jobs."""
 
@@ -137,6 +145,7 @@ AnyRequest = (
     | Release
     | Discard
     | Sought
+    | CloseGroup
     | Drain
     | Configure
     | CommitmentAsked

@@ -52,6 +52,7 @@ from gateway.writer.messages import (
     AnyReply,
     AskMembers,
     Closed,
+    CloseGroup,
     CommitmentAsked,
     CommitmentReported,
     Configure,
@@ -355,6 +356,8 @@ class Process:
                 return desk.discard(body)
             case Sought():
                 return desk.sought(body)
+            case CloseGroup():
+                return desk.close_group(body)
             case CommitmentAsked():
                 return desk.commitments.asked(body)
             case CommitmentReported():

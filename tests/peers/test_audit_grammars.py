@@ -52,6 +52,9 @@ ORDINARY = [
     events.ObjectDropped(**OBJECT, patient_id="P"),
     events.ObjectDiscarded(**OBJECT, patient_id="P", user="mta"),
     events.ManifestMade(when=1.0, study="1.2.3", destination="archive", objects=2, sha256="ab", user="mta"),
+    events.GroupClosed(
+        when=1.0, study="1.2.3", series="1.2.3.4", route="r", objects=2, expected=0, reason="lost", user="mta"
+    ),
     events.RowsForgotten(when=1.0, instances=3, before=0.5),
     events.Reidentified(
         when=1.0,

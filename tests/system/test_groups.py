@@ -111,3 +111,20 @@ def test_killed_while_it_is_made_a_unit_is_whole_or_not_there(site: Site, sinks,
     (folder,) = made(site)
     assert len(list(folder.iterdir())) == 40 and encoded(ct(0))
     assert len(list((site.folder / "studies").iterdir())) == 1, "nothing half-made stays"
+
+
+def test_a_person_closes_what_never_comes_and_it_is_audited(site: Site, sinks, gateways) -> None:
+    gateway, sink = started(site, sinks, gateways)
+    assert Sender(site, gateway, "CT1").send(objects(range(3), 9)) == []
+    assert not sink.received
+    listed = " ".join(gateway.command("groups", "list").stdout.decode().split())
+    assert "study has 3 of 9" in listed and "open:" in listed
+    closed = gateway.command("groups", "close", "1", "--reason", "the scanner lost six")
+    assert closed.returncode == 0 and b"closed 1: 3 objects had come" in closed.stdout
+    assert {row["state"] for row in gateway.settled(40)} == {"delivered"} and len(sink.received) == 3
+    assert "closed: by-hand" in " ".join(gateway.command("groups", "list").stdout.decode().split())
+    again = gateway.command("groups", "close", "1", "2", "--reason", "again")
+    assert again.returncode == 3 and b"1: group-closed" in again.stdout and b"2: unknown-group" in again.stdout
+    assert gateway.stop() == 0
+    shown = gateway.command("audit", "show").stdout.decode()
+    assert "the scanner lost six" in shown and gateway.command("audit", "verify").returncode == 0

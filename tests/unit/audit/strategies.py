@@ -71,6 +71,17 @@ BY_EVENT = {
         recipient=HOSTILE,
         user=HOSTILE,
     ),
+    events.GroupClosed: st.builds(
+        events.GroupClosed,
+        when=WHEN,
+        study=HOSTILE,
+        series=HOSTILE,
+        route=HOSTILE,
+        objects=st.integers(0, 9),
+        expected=st.integers(0, 9),
+        reason=HOSTILE,
+        user=HOSTILE,
+    ),
     events.RowsForgotten: st.builds(events.RowsForgotten, when=WHEN, before=WHEN, instances=st.integers(0, 9)),
 }
 EVENTS = st.one_of(*BY_EVENT.values())

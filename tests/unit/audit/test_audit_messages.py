@@ -129,6 +129,14 @@ TABLE = [  # event; EventID, action, type codes, outcome; participants; objects
         [STUDY_AND_PATIENT[0]],
     ),
     (
+        events.GroupClosed(
+            when=0.0, study="1.2.3", series="", route="r", objects=2, expected=3, reason="lost", user="mta"
+        ),
+        ("GROUPCLOSED/99DCMGW", "E", [], "0"),
+        [("mta", "true", ""), ("dicom-gateway", "false", "110150/DCM")],
+        [STUDY_AND_PATIENT[0]],
+    ),
+    (
         events.RowsForgotten(when=0.0, instances=3, before=0.0),
         ("FORGOTTEN/99DCMGW", "D", [], "0"),
         [("dicom-gateway", "true", "110150/DCM")],

@@ -14,12 +14,12 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.audit.events import Party
-from gateway.decide.groups import BEING_SENT, CAP, EXPECTED, INCOMPLETE, QUIET, STILL_ARRIVING
+from gateway.decide.groups import BEING_SENT, BY_HAND, CAP, EXPECTED, INCOMPLETE, QUIET, STILL_ARRIVING
 from gateway.model import Grouping, Instance, Job, Outcome, Result
 from gateway.store import reading
 from gateway.store.inflight import UNIT, Inflight
 from gateway.writer import process as process_module
-from gateway.writer.messages import Closed, Opened, Outcomes, Received
+from gateway.writer.messages import Closed, CloseGroup, Failed, Ok, Opened, Outcomes, Received
 from tests.unit.writer.inside import Clock, End, Inside
 from tests.unit.writer.stage import Stage
 
@@ -287,3 +287,29 @@ def test_a_thousand_studies_in_any_order_through_restarts(it: Inside, clock: Clo
             assert closed - max(before) >= 90
             assert (why == EXPECTED) == (study in announced)
             assert study not in withheld and (why == QUIET or len(before) >= sizes[study])
+
+
+def test_a_person_closes_a_group_and_what_comes_later_follows(it: Inside, clock: Clock) -> None:
+    worker, operator, association = it.worker("w1"), it.worker("op", takes_jobs=False), "e" * 32
+    begun(it, worker, association)
+    for number in range(2):
+        it.stored(worker, made(it, f"1.{number}", expected=5, association=association, to=("whole",)))
+    (told,) = it.stage.ask(lambda reader: reader.groups())
+
+    def closed(group: int) -> object:
+        number = operator.say(CloseGroup(group, "the rest is lost", "mta"))
+        it.turn(operator, worker)
+        return operator.answers[number]
+
+    assert closed(told.group) == Ok(2)
+    assert [(job.unit.closed, job.unit.members) for job in worker.jobs if job.unit] == [(BY_HAND, 2)] * 2
+    passed(it, clock, 1, worker)  # the outbox gathers for a while
+    trail = it.stage.trail()
+    assert trail.count("GROUPCLOSED") == 1 and "mta" in trail and "the rest is lost" in trail
+    it.deliver(worker)
+    it.stored(worker, made(it, "1.2", expected=5, association=association, to=("whole",)))
+    assert it.stage.row("1.2").detail == "study has 3 of 5, follow-up 1"
+    for number, reason in ((told.group, "group-closed"), (999, "unknown-group")):
+        answer = closed(number)
+        assert isinstance(answer, Failed) and answer.reason.startswith(reason)
+    assert it.stage.trail().count("GROUPCLOSED") == 1
