@@ -16,8 +16,9 @@ from pydicom.sequence import Sequence
 
 from tests.unit.pixels.test_rendering import framed, image, lut, state, voi
 from transforms.pixels.frames import frames_of, read
+from transforms.pixels.grayscale import applied
 from transforms.pixels.image import describe
-from transforms.pixels.rendering import applied, instance_of, of_image, of_state
+from transforms.pixels.rendering import instance_of, of_image, of_state
 
 pytestmark = pytest.mark.peers
 

@@ -22,7 +22,6 @@ from transforms.dataset.index import Index
 from transforms.dataset.part10 import split
 from transforms.dataset.syntax import EXPLICIT_LE, lookup
 from transforms.errors import TransformError
-from transforms.pixels.drawing import drawn
 from transforms.pixels.frames import frames_of, read
 from transforms.pixels.image import Image, describe
 from transforms.pixels.rendering import Rendering, instance_of, of_image, of_state
@@ -33,7 +32,14 @@ LONGEST: Final = 64 << 20  # bytes of a frame
 Draw = Callable[[bytes, Image, str, "Rendering | None"], bytes]
 
 
-def pictures(at_hand: Callable[[str], ByteSource | None], draw: Draw = drawn) -> Pictures:
+def _here(data: bytes, image: Image, syntax: str, how: Rendering | None) -> bytes:
+    """Drawn in this process: what only passes reports on need not load what draws."""
+    from transforms.pixels.drawing import drawn
+
+    return drawn(data, image, syntax, how)
+
+
+def pictures(at_hand: Callable[[str], ByteSource | None], draw: Draw = _here) -> Pictures:
     """What asks for the pictures of IMAGE items: DICOM files by their SOP Instance UID, where they are at hand."""
 
     def ask(image: ImageValue) -> Picture | str:
@@ -52,7 +58,7 @@ def pictures(at_hand: Callable[[str], ByteSource | None], draw: Draw = drawn) ->
     return ask
 
 
-def picture(file: ByteSource, frame: int = 1, state: ByteSource | None = None, draw: Draw = drawn) -> Picture:
+def picture(file: ByteSource, frame: int = 1, state: ByteSource | None = None, draw: Draw = _here) -> Picture:
     """The picture of a frame (from 1) of a DICOM file, under a presentation state. Raises TransformError."""
     source, index, uid = _framed(file)
     image = describe(source, index)

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from transforms.pixels.grayscale import applied
 from transforms.pixels.image import Image
 from transforms.pixels.pictures import shown
-from transforms.pixels.rendering import Graphic, Rendering, applied
+from transforms.pixels.rendering import Graphic, Rendering
 from transforms.pixels.working import opened
 
 SIDE: Final = 512  # pixels

@@ -18,10 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from struct import pack, unpack
 from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
-import numpy.typing as npt
 
 from transforms.dataset.index import Index
 from transforms.dataset.values import nested, read
@@ -51,12 +49,6 @@ class Table:
     first: int
     bits: int
     data: bytes
-
-    def looked_up(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Entries of whole numbers; what is below or above the table has its first or last one (C.11.1.1.1)."""
-        entries = np.frombuffer(self.data, "<u2")
-        found: npt.NDArray[np.float64] = entries[np.clip(values - self.first, 0, len(entries) - 1)].astype(np.float64)
-        return found
 
     @property
     def top(self) -> int:
@@ -137,46 +129,6 @@ def instance_of(source: ByteSource, index: Index) -> str:
     return (read(source, index, _SOP_INSTANCE) or ("",))[0]
 
 
-def applied(array: npt.NDArray[Any], image: Image, how: Rendering) -> npt.NDArray[np.uint8]:
-    """Stored values of a grayscale frame as 8 bits, 0 black."""
-    low, high = _stored(image)
-    if how.modality is not None:
-        values = how.modality.looked_up(array.astype(np.int64))
-        bounds = (0.0, float(how.modality.top))
-    else:
-        values = array.astype(np.float64) * how.slope + how.intercept
-        bounds = tuple(sorted((low * how.slope + how.intercept, high * how.slope + how.intercept)))  # type: ignore[assignment]
-    if how.voi is not None:
-        shown = how.voi.looked_up(np.rint(values).astype(np.int64)) / how.voi.top
-    elif how.window is not None:
-        shown = _windowed(values, how.window)
-    else:
-        shown = (values - bounds[0]) / max(bounds[1] - bounds[0], 1e-9)
-    shown = np.clip(shown, 0.0, 1.0)
-    if how.presentation is not None:
-        last = len(how.presentation.data) // 2 - 1
-        shown = how.presentation.looked_up(np.rint(shown * last).astype(np.int64)) / how.presentation.top
-    if how.inverse:
-        shown = 1.0 - shown
-    out: npt.NDArray[np.uint8] = np.rint(np.clip(shown, 0.0, 1.0) * 255).astype(np.uint8)
-    return out
-
-
-def _windowed(values: npt.NDArray[np.float64], window: Window) -> npt.NDArray[np.float64]:
-    """0 to 1 and beyond, by the function of the window."""
-    center, width = window.center, window.width
-    out: npt.NDArray[np.float64]
-    if window.function == "SIGMOID":
-        out = 1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - center) / width, -700, 700)))
-    elif window.function == "LINEAR_EXACT":
-        out = (values - center) / width + 0.5
-    elif width == 1:
-        out = (values > center - 0.5).astype(np.float64)
-    else:
-        out = (values - (center - 0.5)) / (width - 1) + 0.5
-    return out
-
-
 _Modality = tuple[float, float, "Table | None"]
 
 
@@ -197,10 +149,10 @@ def _lowest(modality: _Modality, image: Image) -> float:
     slope, intercept, table = modality
     if table is not None:
         return 0.0
-    return min(end * slope + intercept for end in _stored(image))
+    return min(end * slope + intercept for end in stored_values(image))
 
 
-def _stored(image: Image) -> tuple[int, int]:
+def stored_values(image: Image) -> tuple[int, int]:
     """The smallest and the largest value that Bits Stored have room for."""
     half = 1 << (image.stored - 1)
     return (-half, half - 1) if image.signed else (0, 2 * half - 1)
@@ -234,9 +186,9 @@ def _table(item: Dataset, *, signed: bool) -> Table:
     entries, first, bits = _words(item.get("LUTDescriptor"), 3)
     entries = entries or 1 << 16
     value = item.get("LUTData")
-    data = value if isinstance(value, bytes) else np.asarray(_plain(value), "<u2").tobytes()
+    data = value if isinstance(value, bytes) else _packed(_plain(value))
     if bits == 8 and len(data) in (entries, entries + entries % 2):  # packed, two entries a word
-        data = np.frombuffer(data[:entries], "u1").astype("<u2").tobytes()
+        data = _packed(data[:entries])
     if not 1 <= bits <= 16 or len(data) < 2 * entries:
         raise TransformError("pixels-undescribed", "a lookup table")
     return Table(first - (1 << 16) if signed and first >= 1 << 15 else first, bits, data[: 2 * entries])
@@ -244,10 +196,15 @@ def _table(item: Dataset, *, signed: bool) -> Table:
 
 def _words(value: Any, count: int) -> tuple[int, ...]:
     """Unsigned words of a value, in whichever form its VR gave it."""
-    plain = list(np.frombuffer(value, "<u2")) if isinstance(value, bytes) and len(value) == 2 * count else _plain(value)
+    packed = isinstance(value, bytes) and len(value) == 2 * count
+    plain = list(unpack(f"<{count}H", value)) if packed else _plain(value)
     if len(plain) != count:
         raise TransformError("pixels-undescribed", "a descriptor of a lookup table")
     return tuple(int(each) & 0xFFFF for each in plain)
+
+
+def _packed(words: Sequence[int]) -> bytes:
+    return pack(f"<{len(words)}H", *words)
 
 
 def _plain(value: Any) -> list[int]:

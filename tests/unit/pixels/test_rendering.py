@@ -18,8 +18,9 @@ from transforms.dataset.part10 import split
 from transforms.errors import TransformError
 from transforms.pixels.drawing import drawn
 from transforms.pixels.frames import frames_of, read
+from transforms.pixels.grayscale import applied
 from transforms.pixels.image import Image, describe
-from transforms.pixels.rendering import Graphic, Rendering, Table, applied, instance_of, of_image, of_state
+from transforms.pixels.rendering import Graphic, Rendering, Table, instance_of, of_image, of_state
 from transforms.source import BytesSource, Copy, EditPlan
 
 STORED = [0, 1, 2, 3, 100, 4095]
