@@ -67,16 +67,18 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def ours(files: list[Path], certs: Path, out: Path) -> Run:
+def ours(files: list[Path], certs: Path, out: Path, form: str) -> Run:
     """Seconds and peak bytes of `media create`; raises where the set does not open."""
+    out.mkdir()
+    medium = out / ("set" if form == "folder" else f"set.{form}")
     keys = ["--recipient", certs / "reader.pem", "--signer", certs / "media-signer.pem"]
     keys += ["--signer-key", certs / "media-signer.key"]
     before = _cpu()
-    made = timed([GATEWAY, "media", "create", "--profile", PROFILE, "--format", "folder", "--out", out, *keys,
+    made = timed([GATEWAY, "media", "create", "--profile", PROFILE, "--format", form, "--out", medium, *keys,
                   files[0].parent], out.parent)  # fmt: skip
     used = _cpu() - before
     who = ["--cert", certs / "reader.pem", "--key", certs / "reader.key", "--ca", certs / "ca.pem"]
-    subprocess.run([GATEWAY, "media", "verify", *who, out], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([GATEWAY, "media", "verify", *who, medium], check=True, stdout=subprocess.DEVNULL)
     return Run(made.seconds, used, made.resident)
 
 
@@ -100,7 +102,7 @@ def openssl(files: list[Path], certs: Path, out: Path) -> Run:
     return found
 
 
-def compare(title: str, objects: int, large: int, rounds: int, folder: Path) -> str:
+def compare(title: str, objects: int, large: int, rounds: int, folder: Path, form: str) -> str:
     """One table."""
     files = inputs(folder / "in", objects, large)
     size = sum(file.stat().st_size for file in files)
@@ -108,10 +110,11 @@ def compare(title: str, objects: int, large: int, rounds: int, folder: Path) -> 
     for number in range(rounds):
         for name in ("gateway", "openssl") if number % 2 else ("openssl", "gateway"):
             out = folder / "out"
-            runs[name].append((ours if name == "gateway" else openssl)(files, folder / "certs", out))
+            certs = folder / "certs"
+            runs[name].append(ours(files, certs, out, form) if name == "gateway" else openssl(files, certs, out))
             shutil.rmtree(out)
     shutil.rmtree(folder / "in")
-    lines = [f"## media, {title}: {len(files)} objects, {size / 1e6:.0f} MB, {rounds} rounds", ""]
+    lines = [f"## media, {title}: {len(files)} objects, {size / 1e6:.0f} MB, {form}, {rounds} rounds", ""]
     lines += ["| system | MB/s | CPU s | RSS MiB | gateway / it | by CPU |", "|---|---|---|---|---|---|"]
     pairs = list(zip(runs["gateway"], runs["openssl"], strict=True))
     for name, taken in runs.items():
@@ -135,11 +138,12 @@ def main() -> int:
     parser.add_argument("--objects", type=int, default=200)
     parser.add_argument("--large", type=int, default=1 << 30, help="bytes of the one large object, below 2 GiB")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--format", choices=("folder", "iso", "zip"), default="folder", help="what the gateway makes")
     asked = parser.parse_args()
     with works.removed(works.root() / "media") as folder:
         pki(folder / "certs")
-        print(compare("many", asked.objects, 0, asked.rounds, folder), flush=True)
-        print(compare("large", 0, asked.large, asked.rounds, folder), flush=True)
+        print(compare("many", asked.objects, 0, asked.rounds, folder, asked.format), flush=True)
+        print(compare("large", 0, asked.large, asked.rounds, folder, asked.format), flush=True)
     return 0
 
 
