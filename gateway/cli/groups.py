@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.asking import Ask, each
 from gateway.cli.common import DEFAULT_CONFIG, ConfigOption, loaded
 from gateway.cli.status import show_groups
-from gateway.errors import GatewayError
-from gateway.writer.client import operator
 from gateway.writer.messages import CloseGroup, Ok
 
 app = typer.Typer(
@@ -36,15 +35,10 @@ def close(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Let go what has come of a group, whatever is missing. What comes later follows it, as after any other end."""
-    settings = loaded(config)
-    failed = False
-    with operator(settings) as ask:
-        for number in groups:
-            try:
-                answer = ask(CloseGroup(number, reason, getpass.getuser()))
-                assert isinstance(answer, Ok)
-                print(f"closed {number}: {answer.count} objects had come")
-            except GatewayError as error:
-                failed = True
-                print(f"{number}: {error.reason}: {error.detail}")
-    raise typer.Exit(3 if failed else 0)
+
+    def decide(ask: Ask, number: int) -> str:
+        answer = ask(CloseGroup(number, reason, getpass.getuser()))
+        assert isinstance(answer, Ok)
+        return f"closed {number}: {answer.count} objects had come"
+
+    each(loaded(config), groups, decide)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway.audit.text import safe
+from gateway.cli.asking import Ask, each
 from gateway.cli.common import DEFAULT_CONFIG, ConfigOption, columns, fail, loaded
 from gateway.config.schema import Config
 from gateway.errors import GatewayError, HoldObject
@@ -16,7 +17,6 @@ from gateway.pipeline import redecide
 from gateway.rulebook import compile_ruleset, take
 from gateway.store.reading import HeldRow, read_only
 from gateway.store.spool import Spool
-from gateway.writer.client import operator
 from gateway.writer.messages import Discard, Release
 
 app = typer.Typer(
@@ -70,23 +70,19 @@ def release(instances: Ids, config: ConfigOption = DEFAULT_CONFIG) -> None:
     settings, digest = take(config)
     ruleset = compile_ruleset(settings, digest)
     spool = Spool(settings.state.dir / "spool", reserve=0)
-    failed = False
-    with _writer(settings) as ask:
-        for number in instances:
-            decision: Decision | None = None
-            try:
-                with read_only(settings.state) as ledger:
-                    instance, whole = ledger.held_instance(number)
-                if whole:
-                    decision = redecide(instance, spool, ruleset)
-                    if decision.verdict is not Verdict.DELIVER:
-                        raise HoldObject("still-held", f"the rule file says: {decision.verdict} ({decision.reason})")
-                ask(Release(number, decision, getpass.getuser()))
-                print(f"released {number}")
-            except GatewayError as error:
-                failed = True
-                print(f"{number}: {error.reason}: {error.detail}")
-    raise typer.Exit(3 if failed else 0)
+
+    def decide(ask: Ask, number: int) -> str:
+        decision: Decision | None = None
+        with read_only(settings.state) as ledger:
+            instance, whole = ledger.held_instance(number)
+        if whole:
+            decision = redecide(instance, spool, ruleset)
+            if decision.verdict is not Verdict.DELIVER:
+                raise HoldObject("still-held", f"the rule file says: {decision.verdict} ({decision.reason})")
+        ask(Release(number, decision, getpass.getuser()))
+        return f"released {number}"
+
+    each(settings, instances, decide)
 
 
 @app.command()
@@ -96,17 +92,12 @@ def discard(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Give held instances up. Their bytes are deleted; the audit trail keeps that you did it, and why."""
-    settings = loaded(config)
-    failed = False
-    with _writer(settings) as ask:
-        for number in instances:
-            try:
-                ask(Discard(number, reason, getpass.getuser()))
-                print(f"discarded {number}")
-            except GatewayError as error:
-                failed = True
-                print(f"{number}: {error.reason}: {error.detail}")
-    raise typer.Exit(3 if failed else 0)
+
+    def decide(ask: Ask, number: int) -> str:
+        ask(Discard(number, reason, getpass.getuser()))
+        return f"discarded {number}"
+
+    each(loaded(config), instances, decide)
 
 
 def _rows(settings: Config) -> list[HeldRow]:
@@ -116,8 +107,6 @@ def _rows(settings: Config) -> list[HeldRow]:
     except GatewayError as error:
         fail(f"{error.reason}: {error.detail}")
 
-
-_writer = operator
 
 _OTHERWISE = "look the reason up in docs/reasons.md"
 ADVICE: dict[str, str] = {
