@@ -78,6 +78,7 @@ class Decision(Struct, frozen=True):
     on_conflict: str = "hold"  # the listener's word on a known UID with other bytes: hold, or deliver
     group: Grouping | None = None
     commit: str = ""  # when a sender who asks gets storage commitment: after-delivery, after-commitment, "" never
+    recipe: str = ""  # digest of all that decides what the steps make of it (rulebook.py); "" where there are none
 
 
 class Instance(Struct, frozen=True):

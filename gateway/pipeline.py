@@ -137,7 +137,12 @@ def _learnt(egress: Egress, identity: Identity, source: ByteSource, uid: str) ->
 def _decided(ruleset: Ruleset, facts: ObjectFacts) -> Decision:
     """The rules' word, pinned to this ruleset and its keys."""
     decision = decide(ruleset.rules, facts)
-    return changed(decision, rules_hash=ruleset.digest, key_ids=ruleset.key_ids(decision.route))
+    return changed(
+        decision,
+        rules_hash=ruleset.digest,
+        key_ids=ruleset.key_ids(decision.route),
+        recipe=ruleset.recipe(decision.route, facts.listener),
+    )
 
 
 def redecide(instance: Instance, spool: Spool, ruleset: Ruleset) -> Decision:

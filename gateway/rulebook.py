@@ -4,18 +4,22 @@ Rules of this file
 * A decision pins the hash of the configuration, which config/kept.py keeps; what is decided is done under it.
 * A key is pinned by its id, a keyed digest of nothing secret. Under another key an object would get other pseudonyms,
   so it is held, not sent.
+* A recipe is a digest of all that this file says of what steps make of an object: one that comes again under another
+  recipe is not what its destinations have (gateway/decide/again.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
 from cryptography import x509
 
+from gateway.config.block import Block
 from gateway.config.kept import keep, kept
 from gateway.config.load import load
 from gateway.config.schema import Config, Pixels, Plugin, Route
@@ -63,6 +67,26 @@ class Ruleset:
     egress: Egress
     reports: dict[str, Options]
     lineages: Lineages
+    _recipes: dict[tuple[str, str], str] = field(init=False, repr=False, default_factory=dict)
+
+    def recipe(self, route: str, listener: str) -> str:
+        """Of an object that comes by this listener and leaves by this route; "" where the route has no steps."""
+        found = self._recipes.get((route, listener))
+        if found is None:
+            found = self._recipes[route, listener] = self._digested(route, listener)
+        return found
+
+    def _digested(self, route: str, listener: str) -> str:
+        steps = self.routes[route].steps if route in self.routes else ()
+        if not steps:
+            return ""
+        blocks: list[Block] = [*steps]
+        blocks += (self.config.deidentify[step.deidentify] for step in steps if step.deidentify)
+        blocks += (self.config.reports[step.cda] for step in steps if step.cda)
+        told = [each.model_dump(mode="json", exclude_defaults=True) for each in blocks]
+        issuer = next((each.issuer or "" for each in self.config.listeners if each.id == listener), "")
+        whole = json.dumps([told, self.key_ids(route), issuer], sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
     def key_ids(self, route: str) -> tuple[str, ...]:
         """One id per step of the route, "" where the step has no key."""

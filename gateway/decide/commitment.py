@@ -4,7 +4,8 @@ Rules of this file
 * Committed means: every destination of the object's route has it, in the way its `commit` says, under its own UIDs.
   What was dropped, held or given up is never committed, and no route without `commit` commits; one whose steps change
   what leaves cannot have it (config/commitment.py).
-* Every object that came under the SOP Instance UID counts: while one is held, the sender must keep its own.
+* Every object that came under the SOP Instance UID counts: while one is held, the sender must keep its own. One without
+  `commit` takes nothing from equal bytes that another route commits to.
 * Reasons are those of PS3.3 C.14.1.1.
 """
 
@@ -24,6 +25,7 @@ class Copy(NamedTuple):
 
     sop_class: str
     state: InstanceState
+    sha256: str  # of its data set
     commit: str  # of its decision
     deliveries: frozenset[DeliveryState]
 
@@ -37,7 +39,10 @@ def judge(sop_class: str, copies: Iterable[Copy]) -> int | None:
         return Failure.PROCESSING if dropped else Failure.NO_SUCH_INSTANCE
     if any(copy.sop_class != sop_class for copy in here):
         return Failure.CLASS_CONFLICT
-    if any(copy.state is InstanceState.HELD or not copy.commit or copy.deliveries & _FAILED for copy in here):
+    if any(copy.state is InstanceState.HELD or copy.deliveries & _FAILED for copy in here):
         return Failure.PROCESSING
-    done = all(copy.deliveries == {DeliveryState.DELIVERED} for copy in here)
+    committing = [copy for copy in here if copy.commit]
+    if {copy.sha256 for copy in here} != {copy.sha256 for copy in committing}:
+        return Failure.PROCESSING
+    done = all(copy.deliveries == {DeliveryState.DELIVERED} for copy in committing)
     return 0 if done else None

@@ -193,6 +193,7 @@ class CommitmentTable:
                     Copy(
                         instance.identity.sop_class,
                         InstanceState(state),
+                        instance.stored.sha256,
                         instance.decision.commit,
                         frozenset(states[number]),
                     )

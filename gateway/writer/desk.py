@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.audit.events import AnyEvent, ObjectDiscarded, ObjectDropped, ObjectHeld, ObjectReleased, RowsForgotten
+from gateway.decide import again
 from gateway.errors import GatewayError
 from gateway.model import DeliveryState, Instance, InstanceState, Job, Outcome, Result, Verdict
 from gateway.store import kept_answers
@@ -102,7 +103,8 @@ class Desk:
     def received(self, worker: str, message: Received) -> Committed | Failed:
         """A spooled object: new, known, or in conflict with what is known under its UID.
 
-        What was discarded, or dropped by rules that now say otherwise, is as if it had never come.
+        What was discarded, or dropped by rules that now say otherwise, is as if it had never come. What is known goes
+        where it has not been yet, if its route says so now (docs/adr/0016).
         """
         instance = message.instance
         dropping = instance.decision.verdict is Verdict.DROP
@@ -111,21 +113,30 @@ class Desk:
             for k in self._tx.known(instance.identity.sop_instance)
             if k.state != InstanceState.DISCARDED and (dropping or k.state != InstanceState.DROPPED)
         ]
-        twin = next((k for k in known if self._same(k, instance)), None)
-        if twin is not None:
-            if twin.spool != instance.stored.name:  # said twice against the rule: that file is the object
-                self.effects.unlink.append(instance.stored.name)
-            self._groups.came_again(instance)
-            return Committed("duplicate", twin.id)
+        twins = [k for k in known if self._same(k, instance)]
+        if twins:
+            itself = any(k.spool == instance.stored.name for k in twins)  # said twice against the rule
+            rest = None if itself else again.left(instance, [self._before(k) for k in twins])
+            if rest is None:
+                if not itself:
+                    self.effects.unlink.append(instance.stored.name)
+                self._groups.came_again(instance)
+                return Committed("duplicate", twins[0].id)
+            instance = msgspec.structs.replace(instance, decision=rest)
         if not self._spool.has(instance.stored):
             return Failed("spool-missing", storage=True)
         self.effects.sync = True
-        clash = self._clash(instance, known)
+        clash = self._clash(instance, [k for k in known if k not in twins])
         first = not self._tx.study_seen(instance.origin.association, instance.identity.study)
         number = self._insert(worker, instance, message.refers, clash)
         if first and (opened := self._tx.association(instance.origin.association)) is not None:
             self.effects.events.append(audits.begun_in(opened[1], instance, self._now))
         return Committed("conflict" if clash else "stored", number)
+
+    def _before(self, known: Known) -> again.Before:
+        rows = self._tx.deliveries_of(known.id)
+        there = frozenset(row.destination for row in rows)
+        return again.Before(InstanceState(known.state), _instance.decode(known.value), there)
 
     def _clash(self, instance: Instance, known: list[Known]) -> str:
         """Why it is kept beside what is there and held; "" where it is not, or its source may do so (`on_conflict`).

@@ -123,7 +123,8 @@ def test_equal_content_in_another_uncompressed_syntax_is_no_conflict_while_the_f
     client = stage.client()
     first = stage.make("1.1", explicit, verdict=Verdict.HOLD, reason="wait", to=())
     assert client.received(first).outcome == "stored"
-    again = msgspec.structs.replace(stage.make("1.1", implicit), syntax=IMPLICIT_LE)
+    alike = stage.make("1.1", implicit, verdict=Verdict.HOLD, reason="wait", to=())
+    again = msgspec.structs.replace(alike, syntax=IMPLICIT_LE)
     assert client.received(again).outcome == "duplicate"
     other = bytearray(implicit)
     other[-1] ^= 1
