@@ -165,16 +165,24 @@ def _found(inputs: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
     """(file, whether it was found in a folder), in a fixed order. Links are not followed within folders."""
     for path in inputs:
         if path.is_dir():
-            for folder, folders, files in os.walk(path):
-                folders.sort()
-                for name in sorted(files):
-                    found = Path(folder, name)
-                    if found.is_file() and not found.is_symlink():
-                        yield found, True
+            try:
+                yield from ((found, True) for found in _within(path))
+            except OSError as error:  # which of them is not told: its name may be a patient's
+                fail(f"{path}: not all of it can be read: {os.strerror(error.errno or 5)}")
         elif path.exists():
             yield path, False
         else:
             fail(f"{path}: no such file or folder")
+
+
+def _within(folder: Path) -> Iterator[Path]:
+    """The files of a folder, then those of the folders in it. Raises OSError."""
+    with os.scandir(folder) as each:
+        entries = sorted(each, key=lambda entry: entry.name)
+    yield from (folder / entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _within(folder / entry.name)
 
 
 def _mapped(results: Iterator[FileResult], folder: Path | None) -> list[FileResult]:

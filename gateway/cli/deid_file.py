@@ -41,9 +41,8 @@ if TYPE_CHECKING:
     from gateway.manifest.model import Entry
     from gateway.patients.csvmap import CsvMap
 
-Place = tuple[int, int]  # descriptor, and the offset in its file at which a source begins
-
-_LARGE = 1 << 18  # bytes of one piece that are worth a system call of their own
+_AT_ONCE = 1 << 20  # bytes read and written at a time: the pixels of most images at once
+_PARTS = 512  # of them; the system takes 1024 (IOV_MAX)
 _IN_MEMORY = 64 << 20  # inflated bytes held in memory; more are written beside the output first
 
 
@@ -136,23 +135,20 @@ def run(
             if found_in_folder and error.reason == "not-part10":
                 return FileResult("skipped", error.reason)
             return FileResult("held", error.reason, error.detail)
-        data = FileSource(os.dup(descriptor), found.offset, file.size - found.offset)
-        with data:
-            try:
-                if records:
-                    egress().teach(told.study, records, unpacked)
-                return _made(data, (descriptor, found.offset), found.syntax, settings, tables, context, told)
-            except (TransformError, GatewayError) as error:
-                return FileResult("held", error.reason, error.detail)
-            except ValueError:
-                return FileResult("held", "file-meta", "a UID cannot stand in File Meta Information")
-            except OSError as error:
-                return FileResult("held", "not-written", os.strerror(error.errno or 5))
+        try:
+            if records:
+                egress().teach(told.study, records, unpacked)
+            return _made(file.after(found.offset), found.syntax, settings, tables, context, told)
+        except (TransformError, GatewayError) as error:
+            return FileResult("held", error.reason, error.detail)
+        except ValueError:
+            return FileResult("held", "file-meta", "a UID cannot stand in File Meta Information")
+        except OSError as error:
+            return FileResult("held", "not-written", os.strerror(error.errno or 5))
 
 
 def _made(
     data: ByteSource,
-    place: Place | None,
     syntax: str,
     settings: Settings,
     tables: Tables,
@@ -171,11 +167,9 @@ def _made(
 
     try:
         if known.deflated:
-            place = None
             data, index = scratch(convert.inflate(data)), None
             syntax = syntaxes.EXPLICIT_LE
         elif not known.little_endian:
-            place = None
             data, syntax, index = convert.to_explicit_le(data, syntax), syntaxes.EXPLICIT_LE, None
         table = tables.of(data, syntax)
         heard = context.uids(table.generation).hear() if settings.mapping else {}
@@ -187,7 +181,7 @@ def _made(
 
             clean = cleaned(data, syntax, How(settings.devices), scratch)
             if clean.source is not data:
-                place = index = None
+                index = None
             data, ran, pixels = clean.source, clean.ran, clean.steps
         try:
             done = deidentified(data, syntax, table, context, index=index, patient=who, ran=ran, trace=settings.report)
@@ -195,13 +189,13 @@ def _made(
             who = _with_others(who, error.patients, settings)
             done = deidentified(data, syntax, table, context, index=index, patient=who, ran=ran, trace=settings.report)
         if settings.recipients:
-            done, place = _sealed(data, syntax, done, settings, context), None
+            done = _sealed(data, syntax, done, settings, context)
         name = f"{done.sop_instance}.dcm"
         head = part10.meta(done.sop_class, done.sop_instance, syntax)
         given = done.patient_id
         of, number, let_through = told.study or done.study, told.number, kept(table)
         egress().check(of, data, done.plan, syntax, let_through, head=head, name=name, pseudonym=given, number=number)
-        if not _write(settings.out, name, head, done.plan, place):
+        if not _write(settings.out, name, head, done.plan):
             return FileResult("held", "output-exists", "another object has this name already; nothing was overwritten")
     finally:
         for path in scratches:
@@ -320,15 +314,14 @@ def _kept(data: Iterable[bytes], folder: Path) -> tuple[Path | None, ByteSource]
     return path, FileSource(descriptor, 0, size)
 
 
-def _write(folder: Path, name: str, head: bytes, plan: EditPlan, place: Place | None) -> bool:
+def _write(folder: Path, name: str, head: bytes, plan: EditPlan) -> bool:
     """Write a file whole and give it its name at once; False where another object has that name.
 
-    `place` is where the plan's source lies in a file, so that the kernel can copy pixels without us.
     The same bytes under the same name are the same work done twice, and right.
     """
     path = folder / name
     with unnamed(folder) as (descriptor, scratch):
-        _pieces(descriptor, head, plan, place)
+        _pieces(descriptor, head, plan)
         try:
             give_name(descriptor, scratch, path)
         except FileExistsError:
@@ -336,49 +329,32 @@ def _write(folder: Path, name: str, head: bytes, plan: EditPlan, place: Place | 
         return True
 
 
-def _pieces(out: int, head: bytes, plan: EditPlan, place: Place | None) -> None:
-    """Everything in order: what is small gathered into one write, what is large copied from file to file."""
+def _pieces(out: int, head: bytes, plan: EditPlan) -> None:
+    """Everything in order, in few and large writes: they cost less than the kernel's own copying, page by page."""
     pending = [head]
+    size = len(head)
     for piece in plan.pieces:
-        if isinstance(piece, Literal):
-            pending.append(piece.data)
-            continue
-        at, end = piece.offset, piece.offset + piece.length
-        if piece.length >= _LARGE:
-            _all(out, b"".join(pending))
-            pending = []
-            if place is not None:
-                at = _copied(out, place, at, end)
+        at, end = (0, len(piece.data)) if isinstance(piece, Literal) else (piece.offset, piece.offset + piece.length)
         while at < end:
-            part = plan.source.pread(at, min(end - at, _LARGE))
+            part = piece.data if isinstance(piece, Literal) else plan.source.pread(at, min(end - at, _AT_ONCE))
             if not part:
                 raise OSError(errno.EIO, "the input became shorter")
             at += len(part)
+            size += len(part)
             pending.append(part)
-            if piece.length >= _LARGE:
-                _all(out, b"".join(pending))
-                pending = []
-    _all(out, b"".join(pending))
+            if size >= _AT_ONCE or len(pending) >= _PARTS:
+                _all(out, pending)
+                pending, size = [], 0
+    if pending:
+        _all(out, pending)
 
 
-def _copied(out: int, place: Place, at: int, end: int) -> int:
-    """Copy [at, end) of the source in the kernel as far as this system can; returns where it stopped."""
-    descriptor, start = place
-    try:
-        while at < end:
-            count = os.copy_file_range(descriptor, out, end - at, start + at)
-            if count == 0:
-                break
-            at += count
-    except (OSError, AttributeError):
-        pass  # another file system, or a system without it: the caller reads and writes the rest
-    return at
-
-
-def _all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _all(descriptor: int, parts: list[bytes]) -> None:
+    written = os.writev(descriptor, parts)
+    if written < sum(map(len, parts)):
+        view = memoryview(b"".join(parts))[written:]
+        while view:
+            view = view[os.write(descriptor, view) :]
 
 
 def _same(path: Path, head: bytes, plan: ByteSource) -> bool:

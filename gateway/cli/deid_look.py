@@ -96,8 +96,7 @@ def look(number: int, path: Path, egress: Egress) -> Look:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
         with FileSource(descriptor, 0, os.fstat(descriptor).st_size) as file:
             found = part10.split(file, tolerant=True)
-            with FileSource(os.dup(descriptor), found.offset, file.size - found.offset) as data:
-                return _look(number, *_little_endian(data, found.syntax), egress)
+            return _look(number, *_little_endian(file.after(found.offset), found.syntax), egress)
     return Look()
 
 

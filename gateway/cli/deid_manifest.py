@@ -54,10 +54,9 @@ def entry_of(
     about = os.fstat(descriptor)
     with FileSource(descriptor, 0, about.st_size) as file:
         whole, data = hashlib.sha256(file.pread(0, head)), hashlib.sha256()
-        with FileSource(os.dup(descriptor), head, about.st_size - head) as inner:
-            for chunk in chunks(inner):
-                whole.update(chunk)
-                data.update(chunk)
+        for chunk in chunks(file.after(head)):
+            whole.update(chunk)
+            data.update(chunk)
     return Entry(
         sop_instance=done.sop_instance,
         sop_class=done.sop_class,

@@ -192,10 +192,8 @@ def _data_set(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         with FileSource(descriptor, 0, os.fstat(descriptor).st_size) as file:
-            start = part10.split(file, tolerant=True).offset
-            with FileSource(os.dup(descriptor), start, file.size - start) as inner:
-                for chunk in chunks(inner):
-                    digest.update(chunk)
+            for chunk in chunks(file.after(part10.split(file, tolerant=True).offset)):
+                digest.update(chunk)
     except OSError as error:
         fail(f"{path}: {os.strerror(error.errno or 5)}")
     return digest.hexdigest()

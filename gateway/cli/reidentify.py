@@ -92,8 +92,7 @@ def _one(path: Path, holder: Holder, out: Path, tell: Tell) -> int:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
         with FileSource(descriptor, 0, os.fstat(descriptor).st_size) as file:
             found = part10.split(file, tolerant=True)
-            with FileSource(os.dup(descriptor), found.offset, file.size - found.offset) as data:
-                _written(data, found.syntax, holder, out / path.name, tell)
+            _written(file.after(found.offset), found.syntax, holder, out / path.name, tell)
     except (TransformError, _Refused) as error:
         return _said(path, error.reason)
     except FileExistsError:

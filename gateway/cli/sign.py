@@ -154,8 +154,7 @@ def _opened(path: Path) -> Iterator[tuple[ByteSource, str, bool]]:
     with FileSource(descriptor, 0, os.fstat(descriptor).st_size) as file:
         found = part10.split(file, tolerant=True)
         ours = IMPLEMENTATION_CLASS_UID.encode() in file.pread(0, found.offset)
-        with FileSource(os.dup(descriptor), found.offset, file.size - found.offset) as data:
-            yield data, found.syntax, ours and is_replacement(found.sop_instance)
+        yield file.after(found.offset), found.syntax, ours and is_replacement(found.sop_instance)
 
 
 def _line(each: Verdict) -> str:

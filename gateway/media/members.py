@@ -65,8 +65,7 @@ class FileMember:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise MediaError("media-input", f"{self.label} is no file")
             found = part10.split(whole, tolerant=True)
-            with FileSource(os.dup(descriptor), found.offset, whole.size - found.offset) as data:
-                yield Opened(data, found.syntax)
+            yield Opened(whole.after(found.offset), found.syntax)
 
 
 def found(inputs: Iterable[Path]) -> list[FileMember]:

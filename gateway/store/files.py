@@ -10,7 +10,7 @@ from types import TracebackType
 
 from gateway.errors import HoldObject
 
-_HEAD = 1 << 16
+_HEAD = (1 << 16) + (1 << 10)  # a window of the steps, and File Meta before it
 
 
 class FileSource:
@@ -20,11 +20,12 @@ class FileSource:
     `sha256` is that of its bytes, where it is known already.
     """
 
-    __slots__ = ("_descriptor", "_head", "_start", "sha256", "size")
+    __slots__ = ("_descriptor", "_head", "_lent", "_start", "sha256", "size")
 
     def __init__(self, descriptor: int, start: int, size: int, sha256: str = "") -> None:
         self._descriptor = descriptor
         self._head: bytes | None = None
+        self._lent = False
         self._start = start
         self.sha256 = sha256
         self.size = size
@@ -32,10 +33,20 @@ class FileSource:
     def pread(self, offset: int, length: int) -> bytes:
         """Raises HoldObject where the file cannot be read or has become shorter."""
         if offset >= 0 and offset + length <= _HEAD:
-            if self._head is None:
-                self._head = self._read(0, min(_HEAD, self.size))
-            return self._head[offset : offset + length]
+            head = self._head
+            if head is None:
+                head = self._head = self._read(0, min(_HEAD, self.size))
+            if offset + length <= len(head) or len(head) == self.size:
+                return head[offset : offset + length]
         return self._read(offset, min(length, self.size - offset))
+
+    def after(self, offset: int) -> FileSource:
+        """Its bytes from `offset` on: a data set behind its File Meta. To be read only while this one is open."""
+        rest = FileSource(self._descriptor, self._start + offset, self.size - offset)
+        rest._lent = True
+        if self._head is not None:
+            rest._head = self._head[offset:]
+        return rest
 
     def _read(self, offset: int, length: int) -> bytes:
         if length <= 0:
@@ -52,10 +63,10 @@ class FileSource:
         return data
 
     def close(self) -> None:
-        """Give the descriptor back."""
-        if self._descriptor >= 0:
+        """Give the descriptor back, where it is not another's."""
+        if self._descriptor >= 0 and not self._lent:
             os.close(self._descriptor)
-            self._descriptor = -1
+        self._descriptor = -1
 
     def __enter__(self) -> FileSource:
         return self
