@@ -38,6 +38,7 @@ log = logging.getLogger("egress")
 Unpack = Callable[[Sequence[bytes]], Iterable[tuple[str, str]]]
 
 STUDIES = 16
+REFRESHED: Final = 86400.0  # seconds, as in store/identities.py, which `deid` does not import
 _STUDY: Final = b"\x20\x00\x0d\x00"  # Study Instance UID
 _VALUE: Final = 8  # bytes of the header of passed.ALONE: short VRs, or Implicit VR
 _HEAD = 1 << 15  # bytes; as much as the check reads at a time
@@ -46,13 +47,14 @@ _HEAD = 1 << 15  # bytes; as much as the check reads at a time
 class _Known:
     """One study: its identifiers, and what of them is on disk."""
 
-    __slots__ = ("harvested", "last", "lock", "stored", "study", "taught", "version")
+    __slots__ = ("harvested", "last", "lock", "stored", "study", "taught", "told", "version")
 
     def __init__(self) -> None:
         self.lock = Lock()
         self.study = Study()
         self.version = 0  # of the study when it was last stored
         self.stored: frozenset[tuple[str, str]] = frozenset()
+        self.told = 0.0  # when all of them were known to be there
         self.last = 0  # row on disk
         self.harvested: dict[int, int] = {}  # objects by their number -> Study.begun when it was
         self.taught: Sequence[bytes] = ()
@@ -183,6 +185,7 @@ class Egress:
                     if records:
                         known.study.learn(records)
                         known.stored = known.stored.union(records)
+                        known.told = known.told or self._clock()
                 if known.harvested.get(number) != known.study.begun:
                     known.study.harvest(original, original_syntax or syntax_uid)
                 if study:
@@ -210,12 +213,19 @@ class Egress:
             return known
 
     def _store_new(self, study: str, known: _Known) -> None:
-        if self._store is None or known.version == known.study.version:
+        """Also what is there by all we know, once a day: it may have grown old, and gone, since."""
+        if self._store is None:
+            return
+        now = self._clock()
+        again = abs(now - known.told) >= REFRESHED
+        if known.version == known.study.version and not again:
             return
         version = known.study.version
         records = known.study.records
-        if new := records - known.stored:
-            self._store.put(study, new, self._clock())
+        if new := records if again else records - known.stored:
+            self._store.put(study, new, now)
+        if again:
+            known.told = now
         known.stored, known.version = records | known.stored, version
 
 

@@ -5,8 +5,9 @@
 Rules of this file
 * Only what the egress check needs: class and text, at most MOST of a study. No UIDs: an object brings its own.
 * MOST is one more than a study may have: whoever reads so many knows that there may be others, and lets nothing out.
-* Every worker appends, none changes a row. What is appended is durable before the object is acknowledged.
-* A study goes KEPT after the last new identifier came, or at once with `forget`.
+* Every worker appends. What is appended is durable before the object is acknowledged.
+* A study may go KEPT after its last object came, and only where the ledger knows of none that is not at its end:
+  over.py asks it. A number is never given twice: who has read up to one would miss what comes under it again.
 * Made at the first use; opening it costs a command that checks nothing.
 """
 
@@ -23,7 +24,7 @@ from transforms.egress import identifiers
 
 MOST = identifiers.MOST + 1  # rows of one study
 KEPT = 90 * 86400.0  # seconds
-_PURGED = 3600.0  # seconds between two looks for what is old
+REFRESHED = 86400.0  # seconds; that a study is still coming is written down as often as that
 _TABLES = """
 CREATE TABLE IF NOT EXISTS identities (
     id INTEGER PRIMARY KEY, study TEXT NOT NULL, class TEXT NOT NULL, value TEXT NOT NULL, seen REAL NOT NULL,
@@ -34,9 +35,16 @@ CREATE INDEX IF NOT EXISTS identities_seen ON identities (seen);
 """
 _NEW = "SELECT id, class, value FROM identities WHERE study = ? AND id > ? ORDER BY id"
 _PUT = "INSERT OR IGNORE INTO identities (study, class, value, seen) VALUES (?, ?, ?, ?)"
+_TOUCH = (
+    "UPDATE identities SET seen = ?1 WHERE id = (SELECT max(id) FROM identities WHERE study = ?2) AND seen < ?1 - ?3"
+)
 _OLD = (
-    "DELETE FROM identities WHERE study IN "
-    "(SELECT study FROM identities GROUP BY study HAVING max(seen) < ? LIMIT 1000)"
+    "SELECT study FROM identities GROUP BY study "
+    "HAVING max(seen) < ? AND max(id) < (SELECT max(id) FROM identities) LIMIT ?"
+)
+_GO = (
+    "DELETE FROM identities WHERE study = ?1 AND id < (SELECT max(id) FROM identities) "
+    "AND (SELECT max(seen) FROM identities WHERE study = ?1) < ?2"
 )
 
 
@@ -45,7 +53,6 @@ class Identities:
 
     def __init__(self, path: Path) -> None:
         self._file = SharedFile(path, _TABLES, "secure_delete=ON")
-        self._purged = 0.0
 
     def after(self, study: str, last: int) -> tuple[list[tuple[str, str]], int]:
         """(class, text) of a study beyond row `last`, and the last row now. Raises StorageFailed."""
@@ -59,20 +66,25 @@ class Identities:
             run.execute("BEGIN IMMEDIATE")
             try:
                 (count,) = run.execute("SELECT count(*) FROM identities WHERE study = ?", (study,)).fetchone()
-                rows = sorted(records)[: max(0, MOST - count)]
-                run.executemany(_PUT, [(study, name, _storable(text), now) for name, text in rows])
-                if now - self._purged > _PURGED:
-                    run.execute(_OLD, (now - KEPT,))
-                    self._purged = now
+                for name, text in sorted(records):
+                    if count >= MOST:
+                        break
+                    count += run.execute(_PUT, (study, name, _storable(text), now)).rowcount
+                run.execute(_TOUCH, (now, study, REFRESHED))
             except BaseException:
                 run.execute("ROLLBACK")
                 raise
             run.execute("COMMIT")
 
-    def forget(self, study: str) -> None:
-        """Nothing of a study is kept any more. Raises StorageFailed."""
+    def old(self, before: float, most: int) -> list[str]:
+        """Studies of which nothing came since, but for the one that came last. Raises StorageFailed."""
         with self._opened() as run:
-            run.execute("DELETE FROM identities WHERE study = ?", (study,))
+            return [study for (study,) in run.execute(_OLD, (before, most))]
+
+    def forget(self, study: str, before: float) -> None:
+        """Nothing of a study is kept any more, unless it has come since. Raises StorageFailed."""
+        with self._opened() as run:
+            run.execute(_GO, (study, before))
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""

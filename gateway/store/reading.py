@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, exists, func, or_, select
 
 from gateway.config.schema import State
 from gateway.decide.groups import Waits, judge
@@ -196,6 +196,14 @@ class Reader:
         if not self._connection.execute(some).scalar():
             raise GatewayError("not-held", "that instance is not held")
         return _value.decode(row.value), False
+
+    def moving(self, studies: Sequence[str], since: float) -> set[str]:
+        """Those of which something is not at its end, or came, left or was given up since then."""
+        i, d = instances, deliveries
+        recent = exists().where(d.c.instance == i.c.id, d.c.updated >= since)
+        going = i.c.state.in_([InstanceState.ACTIVE, InstanceState.HELD])
+        query = select(i.c.study).where(i.c.study.in_(studies), or_(going, i.c.received >= since, recent)).distinct()
+        return set(self._connection.execute(query).scalars())
 
     def audit_head(self) -> tuple[int, str]:
         """(number, hash) of the last record that the audit trail is known to have."""

@@ -1,5 +1,5 @@
-"""Deletes spooled files whose end is committed, and what hosted programs leave, on a thread of its own: a large file
-takes long, and nobody waits.
+"""Deletes spooled files whose end is committed, what hosted programs leave, and what else is over, on a thread of its
+own: a large file takes long, and nobody waits.
 
 What is still to be deleted when the process dies is swept: it is in the spool, and the ledger does not need it.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -24,12 +25,12 @@ class Remover:
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
-        self._names: SimpleQueue[str | Path | None] = SimpleQueue()
+        self._names: SimpleQueue[str | Path | Callable[[], object] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="remover", daemon=True)
         self._thread.start()
 
-    def put(self, name: str | Path) -> None:
-        """Delete this file of the spool soon; or this file or folder."""
+    def put(self, name: str | Path | Callable[[], object]) -> None:
+        """Delete this file of the spool soon; this file or folder; or do this, which may raise GatewayError."""
         self._names.put(name)
 
     def close(self) -> None:
@@ -42,6 +43,8 @@ class Remover:
             try:
                 if isinstance(name, str):
                     self._spool.remove(name)
+                elif not isinstance(name, Path):
+                    name()
                 elif name.is_dir():
                     shutil.rmtree(name)
                 else:

@@ -192,10 +192,11 @@ def test_identities_on_disk(tmp_path: Path) -> None:
     other.put("1.2", [("patient-name", "Muster^Eva"), ("address", "Weg 1")], 0.0)
     assert one.after("1.2", last) == ([("address", "Weg 1")], last + 1)
     assert one.after("1.3", 0) == ([], 0)
-    one.forget("1.2")
+    one.put("1.3", [("address", "Weg 1")], 0.0)
+    one.forget("1.2", 1.0)
     assert other.after("1.2", 0) == ([], 0)
-    assert b"Muster" not in path.read_bytes()
     one.close()
+    assert b"Muster" not in path.read_bytes()
     assert other.after("1.2", 0) == ([], 0)
 
 
@@ -205,10 +206,59 @@ def test_identities_are_bounded_and_grow_old(tmp_path: Path, monkeypatch: pytest
     for start in range(0, 40, 4):
         store.put("1.2", [("free-id", f"{number:05d}") for number in range(start, start + 4)], 1000.0)
     assert len(store.after("1.2", 0)[0]) == 10
-    store.put("1.3", [("free-id", "1")], 1000.0 + identities.KEPT - 1)
-    assert store.after("1.2", 0)[0]
-    store.put("1.4", [("free-id", "1")], 1000.0 + identities.KEPT + 3601)
-    assert not store.after("1.2", 0)[0] and store.after("1.3", 0)[0]
+    store.put("1.3", [("free-id", "1")], 5000.0)
+    store.put("1.4", [("free-id", "1")], 5000.0)
+    assert store.old(1001.0, 9) == ["1.2"] and sorted(store.old(9000.0, 9)) == ["1.2", "1.3"]
+    store.forget("1.2", 1001.0)
+    store.forget("1.3", 1001.0)
+    assert not store.after("1.2", 0)[0] and store.after("1.3", 0)[0], "it has come since"
+
+
+def test_what_is_there_takes_no_room_of_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has just started says all that an object says, most of it known."""
+    store = Identities(tmp_path / "identities.sqlite")
+    monkeypatch.setattr(identities, "MOST", 10)
+    known = [("address", f"Weg {number}") for number in range(8)]
+    store.put("1.2", known, 0.0)
+    store.put("1.2", [*known, ("patient-name", "Muster^Eva")], 0.0)
+    assert ("patient-name", "Muster^Eva") in store.after("1.2", 0)[0]
+
+
+def test_a_number_is_never_given_twice(tmp_path: Path) -> None:
+    """Who has read up to a number would never see what comes under it again."""
+    store, reader = (Identities(tmp_path / "identities.sqlite") for _ in range(2))
+    store.put("1.2", [("patient-name", "Muster^Eva")], 0.0)
+    _, last = reader.after("1.2", 0)
+    store.forget("1.2", 1.0)
+    store.put("1.2", [("patient-name", "Gabler^Hedda")], 2.0)
+    assert reader.after("1.2", last)[0] == [("patient-name", "Gabler^Hedda")]
+
+
+def test_a_study_that_comes_again_after_its_identifiers_went_is_told_to_the_others(tmp_path: Path) -> None:
+    """What a process remembers is not what the store still has."""
+    now = [1000.0]
+    path = tmp_path / "identities.sqlite"
+    one, other = Egress(Identities(path), lambda: now[0]), Egress(Identities(path), lambda: now[0])
+    one.learn(STUDY, said(PatientName="Quasimodo^Hugo"), EXPLICIT)
+    one.learn("1.3", said(PatientName="Somebody^Else"), EXPLICIT)
+    now[0] += identities.KEPT + 2
+    Identities(path).forget(STUDY, now[0] - identities.KEPT)
+    assert Identities(path).after(STUDY, 0) == ([], 0)
+    one.learn(STUDY, said(PatientName="Quasimodo^Hugo"), EXPLICIT)
+    with pytest.raises(HoldObject, match="egress-hit"):
+        other.check(STUDY, said(), said(StudyDescription="Quasimodo"), EXPLICIT, Kept())
+
+
+def test_a_study_that_still_comes_does_not_grow_old(tmp_path: Path) -> None:
+    """Its objects say nothing new: they are of the study all the same."""
+    now = [0.0]
+    store = Identities(tmp_path / "identities.sqlite")
+    egress = Egress(store, lambda: now[0])
+    for _ in range(50):
+        now[0] += identities.KEPT / 40
+        egress.learn(STUDY, said(PatientName="Quasimodo^Hugo"), EXPLICIT)
+    egress.learn("1.3", said(PatientName="Somebody^Else"), EXPLICIT)
+    assert store.old(now[0] - identities.KEPT, 9) == [], "and nobody forgets it while its last object is on its way"
 
 
 def said(**values: str) -> BytesSource:
