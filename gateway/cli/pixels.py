@@ -15,6 +15,7 @@ from gateway.config.schema import Config
 from gateway.errors import GatewayError
 from gateway.pixels import catalogue
 from gateway.pixels.groups import Group, Groups
+from gateway.store import previews
 from gateway.store.reading import read_only
 from gateway.writer.client import operator
 from gateway.writer.messages import Release
@@ -124,8 +125,8 @@ def _held(settings: Config, group: str) -> list[int]:
             rows = ledger.held()
     except GatewayError:
         return []  # nothing was received yet
-    wanted = f"group {group}:"
-    return sorted({row.instance_id for row in rows if row.reason == "burned-in-unknown" and wanted in row.detail})
+    unknown = (row for row in rows if row.reason == previews.UNKNOWN)
+    return sorted({row.instance_id for row in unknown if group in previews.groups([row.detail])})
 
 
 def _file(settings: Config, name: str) -> Path:

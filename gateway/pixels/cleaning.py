@@ -26,6 +26,7 @@ from gateway.errors import GatewayError, HoldObject
 from gateway.hosted.frames import Frames, Task, frames
 from gateway.pixels.catalogue import entries
 from gateway.pixels.groups import Groups
+from gateway.store import previews
 from transforms.dataset import framing
 from transforms.dataset import syntax as syntaxes
 from transforms.dataset.elements import PIXEL_DATA
@@ -163,7 +164,7 @@ class _Work:
             except TransformError:
                 picture = b""
             groups.add(shape, why, picture)
-        return HoldObject("burned-in-unknown", f"group {shape.group}: {why}")
+        return HoldObject(previews.UNKNOWN, previews.detail(shape.group, why))
 
     def without(self, boxes: tuple[Box, ...], scratch: Scratch) -> ByteSource:
         """The data set with the boxes blanked."""

@@ -1,7 +1,8 @@
 """Held images by device and form: what one decision of the operator is about, with a picture to decide by.
 
 `state/pixels/GROUP.json` and `GROUP.png`, made when the first image of a group is held. The picture shows a patient:
-folder and files are the gateway's alone (0700, 0600), and both go when the group is decided.
+folder and files are the gateway's alone (0700, 0600), and both go when the group is decided, or nothing is held for it
+any more (gateway/store/previews.py).
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ import msgspec
 
 from gateway.errors import GatewayError
 from gateway.folders import made
+from gateway.store.previews import FOLDER
 from transforms.pixels.risk import Shape
-
-FOLDER = "pixels"  # of the state directory
 
 
 class Group(msgspec.Struct, frozen=True):

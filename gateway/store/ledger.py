@@ -346,6 +346,12 @@ class Transaction:
         """Every delivery of one instance."""
         return [_row(row) for row in self._fast.all(_SIBLINGS, number=instance)]
 
+    def details(self, reason: str, instance: int | None = None) -> list[str]:
+        """What is told to people of deliveries that are held for this reason; of one instance, or of all."""
+        held = and_(deliveries.c.state == DeliveryState.HELD.value, deliveries.c.reason == reason)
+        query = select(deliveries.c.detail).where(held).distinct()
+        return list(self._do(query if instance is None else query.where(deliveries.c.instance == instance)).scalars())
+
     def open_association(self, number: str, kind: str, value: bytes, worker: str) -> None:
         """An association began. Telling it twice is no fault: a worker repeats after the writer was away."""
         statement = sqlite.insert(associations).values(id=number, kind=kind, value=value, worker=worker, open=1)

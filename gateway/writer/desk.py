@@ -21,7 +21,7 @@ from gateway.audit.events import AnyEvent, ObjectDiscarded, ObjectDropped, Objec
 from gateway.decide import again
 from gateway.errors import GatewayError
 from gateway.model import DeliveryState, Instance, InstanceState, Job, Outcome, Result, Verdict
-from gateway.store import kept_answers
+from gateway.store import kept_answers, previews
 from gateway.store.inflight import UNIT
 from gateway.store.ledger import Known, Row, Transaction
 from gateway.store.retry import exhausted, expired, pause, waiting
@@ -70,6 +70,7 @@ class Effects:
     unlink: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)  # must be gone before the next request is heard
     remove: list[Path] = field(default_factory=list)
+    decided: set[str] = field(default_factory=set)  # groups of images that nothing is held for any more
     tasks: dict[str, list[AskCommitment | ReportCommitment]] = field(default_factory=dict)
     sync: bool = False  # names in the spool must be durable before the commit
     events: list[AnyEvent] = field(default_factory=list)
@@ -468,9 +469,12 @@ class Desk:
             self._tx.settle(message.instance_id, InstanceState.DISCARDED, message.reason[:64])
             self.effects.unlink.append(instance.stored.name)
         elif held:
+            groups = previews.groups(self._tx.details(previews.UNKNOWN, message.instance_id))
             for row in held:
                 self._tx.change(row, Cause.DISCARDED, self._now, reason=message.reason[:64], next_try=None)
             self._finish(message.instance_id, instance)
+            if groups:
+                self.effects.decided |= groups - previews.groups(self._tx.details(previews.UNKNOWN))
         else:
             raise GatewayError("not-held", "that instance is not held")
         self._tell(ObjectDiscarded, instance, message.reason, user=message.user)
@@ -519,8 +523,10 @@ class Desk:
             self.effects.orphans = [name for name in names if name not in needed]
 
     def answers(self, state: Path) -> None:
-        """What hosted programs made for groups that have come to their end, and what they left when they died."""
+        """What hosted programs made for groups that have come to their end, and what they left when they died; pictures
+        that nobody has to look at any more."""
         self.effects.remove = [*kept_answers.ended(state, self._tx.groups.over), *kept_answers.left(state)]
+        self.effects.remove += previews.over(state, previews.groups(self._tx.details(previews.UNKNOWN)))
 
     def _tell(
         self,

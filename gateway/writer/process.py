@@ -43,7 +43,7 @@ from gateway.config.kept import kept
 from gateway.config.schema import Config
 from gateway.errors import GatewayError, StorageFailed
 from gateway.logs import configure, fields
-from gateway.store import inflight
+from gateway.store import inflight, previews
 from gateway.store.engine import open_ledger
 from gateway.store.ledger import Transaction
 from gateway.store.over import forget_identities
@@ -400,7 +400,7 @@ class Process:
                     peer.send(0, Tasks(tuple(tasks)))
         for name in effects.unlink:
             self._remover.put(name)
-        for path in effects.remove:
+        for path in (*effects.remove, *previews.of(self._state, effects.decided)):
             self._remover.put(path)
         try:
             for name in effects.orphans:
