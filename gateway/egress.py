@@ -4,7 +4,8 @@ Rules of this file
 * It follows every de-identification by itself; no setting of any file turns it off.
 * Identifiers are learnt at ingest and durable before the acknowledgement; what other workers learnt is read before
   each check.
-* A study is in the hands of one thread at a time. At most STUDIES are in memory; the others are read again.
+* A study is in the hands of one thread at a time. At most STUDIES are in memory; the others are read again. Of those
+  that are looked at ahead the first stay: they are needed first.
 * A hold tells the class, the encoding and the attribute. The value is nowhere.
 """
 
@@ -103,9 +104,12 @@ def _ahead(original: ByteSource, output: ByteSource) -> ByteSource:
 class Egress:
     """All studies of a process. Without a store it knows what this process has seen."""
 
-    def __init__(self, store: Identities | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: Identities | None = None, clock: Callable[[], float] = time.time, studies: int = STUDIES
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._most = studies
         self._studies: OrderedDict[str, _Known] = OrderedDict()
         self._looked = _Known()  # of the study of the last look
         self._lock = Lock()
@@ -131,7 +135,7 @@ class Egress:
             study = values.get(_STUDY, b"").strip(b"\0 ").decode("latin-1")
             if not study:
                 return Seen("", values, frozenset())
-            known = self._known(study)
+            known = self._known(study, ahead=True)
             if known is guess:
                 return Seen(study, values, self._learnt(known, number, source, syntax_uid, scan))
         self._looked = known
@@ -201,13 +205,14 @@ class Egress:
             log.warning(fields("egress-hit", count=len(hits), kind=first.name, detail=told))
             raise HoldObject("egress-hit", f"{first.name} as {told}")
 
-    def _known(self, study: str) -> _Known:
+    def _known(self, study: str, *, ahead: bool = False) -> _Known:
+        """Its place in memory; for one that is looked at `ahead` the last one goes where there is none."""
         with self._lock:
             known = self._studies.get(study)
             if known is None:
+                while len(self._studies) >= self._most:
+                    self._studies.popitem(last=ahead)
                 known = self._studies[study] = _Known()
-                while len(self._studies) > STUDIES:
-                    self._studies.popitem(last=False)
             else:
                 self._studies.move_to_end(study)
             return known

@@ -1,17 +1,18 @@
 """A profile, its options and the site's overrides, compiled into the table that the walk reads.
 
 * Compiling refuses what it cannot do to the letter: an unknown option, a wrong line of `override:` (overrides.py).
-* The table is a keep-list: (tag, VR) that is not in it goes the slow way, where the rule is looked up and told.
+* The table is a keep-list: (tag, VR) that is not in it goes the slow way, where the rule is looked up and told. Its
+  lines are made when they are first asked for.
 * One level per SOP class for the top of the data set, one per enclosing sequence for items (docs/adr/0003).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from struct import Struct
-from typing import Any, Final
+from typing import Final
 
 from profiles.confidentiality import load, names, nested_types, top_level_types
 from transforms.dataset.elements import LONG_VRS, SHORT_VRS
@@ -58,6 +59,7 @@ HL7_INSTANCE: Final = 0x0040E001
 _UNLIKE: Final = (
     NOTED | MARKERS | _MARKED | {_DOCUMENT_LENGTH, _REFERENCED, PATIENT_NAME, HL7_INSTANCE, ENCAPSULATED_DOCUMENT}
 )
+_VALUES: Final = VALUE_TAGS | {UNITS}  # of content items
 _KEY: Final = Struct("<HH")
 _IMPLICIT: Final = dict.fromkeys((NOTE, ALIKE, ALIKE_ITEMS), LOOK) | {KEEP_SHORT: KEEP_LONG, DROP_SHORT: DROP_LONG}
 
@@ -65,24 +67,20 @@ _IMPLICIT: Final = dict.fromkeys((NOTE, ALIKE, ALIKE_ITEMS), LOOK) | {KEEP_SHORT
 class Level:
     """The rules of one place: the top of an object of one SOP class, or the items of one sequence."""
 
-    __slots__ = ("_known", "_rules", "_types", "content", "explicit", "implicit", "nested", "overridden")
+    __slots__ = ("_known", "_rules", "_types", "content", "explicit", "implicit", "looked", "nested", "overridden")
 
     def __init__(
-        self,
-        rules: Rules,
-        types: Mapping[int, str] | None,
-        nested: bool,
-        explicit: dict[bytes, int],
-        implicit: dict[bytes, int],
+        self, rules: Rules, types: Mapping[int, str] | None, nested: bool, looked: frozenset[int] = frozenset()
     ) -> None:
         self._rules = rules
         self._types = types
         self._known: dict[int, Rule] = {}
         self.nested = nested
+        self.looked = looked  # tags that go the slow way, whatever the rule
         self.overridden = rules.overrides.keys()
         self.content = False  # its items are content items: their value attributes are looked at, whatever the rule
-        self.explicit = explicit  # tag and VR as they stand in Explicit VR little endian -> tag << 4 | code
-        self.implicit = implicit  # the tag alone
+        self.explicit = Codes(self, explicit=True)
+        self.implicit = Codes(self, explicit=False)
 
     def rule(self, tag: int) -> Rule:
         """The rule for a tag at this place."""
@@ -96,11 +94,69 @@ class Level:
         return found
 
 
+class Codes(dict[bytes, int]):
+    """By a tag and VR as they stand in Explicit VR little endian, or by the tag alone: tag << 4 | code.
+
+    Each is found out when it is first asked for: of the dictionary's 5,000 attributes an object has a hundred. A tag
+    or VR that the dictionary does not have is -1, and not remembered: hostile ones could be many.
+    """
+
+    __slots__ = ("_explicit", "_level")
+
+    def __init__(self, level: Level, *, explicit: bool) -> None:
+        super().__init__()
+        self._level = level
+        self._explicit = explicit
+
+    def __missing__(self, key: bytes) -> int:
+        if len(key) != (6 if self._explicit else 4):
+            return -1  # the data set ends within a header
+        group, element = _KEY.unpack_from(key)
+        tag = group << 16 | element
+        allowed = allowed_vrs(tag) if tag in DicomDictionary else ()
+        vr = key[4:].decode("latin-1") if self._explicit else "".join(allowed[-1:])
+        if vr not in allowed:
+            return -1
+        code = _code(self._level, tag, vr)
+        found: int = tag << 4 | (code if self._explicit else _IMPLICIT.get(code, code))
+        self[key] = found
+        return found
+
+
+def _code(level: Level, tag: int, vr: str) -> int:
+    """What the walk does with an attribute that has this VR."""
+    if tag in level.looked:
+        return LOOK
+    rule = level.rule(tag)
+    look = (
+        rule.looser
+        or tag in (_DOCUMENT_LENGTH, _REFERENCED)
+        or tag in _MARKED
+        or rule.action not in (Action.KEEP, Action.REMOVE)
+        or (tag in NOTED and (not level.nested or tag == _CHARSET))
+    )
+    if look or vr == "SQ" or (tag in _PIXELS and not level.nested):
+        return LOOK if level.nested or rule.looser else _remembered(tag, vr, rule)
+    long = vr.encode() in LONG_VRS
+    if rule.action is Action.KEEP:
+        return KEEP_LONG if long else KEEP_SHORT
+    return DROP_LONG if long else DROP_SHORT
+
+
+def _remembered(tag: int, vr: str, rule: Rule) -> int:
+    """The code of a top-level element that must be looked at, unless the same was seen in another object."""
+    if tag in NOTED and tag != _CHARSET and rule.action is Action.KEEP and vr.encode() in SHORT_VRS:
+        return NOTE
+    if tag in _UNLIKE or is_content(tag):
+        return LOOK
+    return ALIKE_ITEMS if vr == "SQ" else ALIKE if vr.encode() in SHORT_VRS else LOOK
+
+
 class ActionTable:
     """A compiled profile. Safe to share between threads; levels are made when first needed and kept."""
 
     __slots__ = (
-        "_base", "_items", "_looked", "_nested", "_tops", "_varying", "_within", "cleans", "cleans_text", "conditional",
+        "_base", "_items", "_nested", "_tops", "_within", "cleans", "cleans_text", "conditional",
         "content", "documents", "generation", "looser", "options", "overrides", "private", "profile", "retains_uids",
         "rules", "shifts",
     )  # fmt: skip
@@ -129,26 +185,15 @@ class ActionTable:
         told = repr((*known, lines.told))
         self.generation = hashlib.sha256(told.encode()).hexdigest()
         self._nested = nested_types()
-        self._varying = (
-            frozenset(tag for tag, row in rules.rows.items() if row.action == "X" or "/" in row.action)
-            | frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] in ("DA", "DT", "TM", "PN", "UR"))
-            | _PIXELS
-            | NOTED
-            | MARKERS
-            | _MARKED
-        )
         self._tops: dict[str, Level] = {}
         self._items: dict[int, Level] = {}
-        plain = Level(rules, {}, True, {}, {})
-        _fill(plain, DicomDictionary)
-        self._base = plain
-        self._looked = frozenset(op >> 4 for op in plain.implicit.values() if op & 15 == LOOK)
+        self._base = Level(rules, {}, True)
 
     def top(self, sop_class: str) -> Level:
         """The level of a data set's top for a SOP class."""
         found = self._tops.get(sop_class)
         if found is None:
-            level = self._level(top_level_types(sop_class), nested=False)
+            level = Level(self.rules, top_level_types(sop_class), False)
             found = self._tops.setdefault(sop_class, level) if len(self._tops) < 512 else level
         return found
 
@@ -160,62 +205,12 @@ class ActionTable:
             return self._base
         found = self._items.get(sequence)
         if found is None:
-            found = self._level(self._nested.get(sequence, {}), nested=True, own=own)
+            rules = self.rules.with_overrides(own) if own else self.rules
+            looked = _VALUES if content else SIZES if sequence == WAVEFORM_SEQUENCE else frozenset[int]()
+            found = Level(rules, self._nested.get(sequence, {}), True, looked)
             found.content = content
-            if content:
-                _look(found, VALUE_TAGS | {UNITS})
-            elif sequence == WAVEFORM_SEQUENCE:
-                _look(found, SIZES)
             found = self._items.setdefault(sequence, found)
         return found
-
-    def _level(self, types: Mapping[int, str] | None, *, nested: bool, own: Mapping[int, Rule] | None = None) -> Level:
-        rules = self.rules.with_overrides(own) if own else self.rules
-        level = Level(rules, types, nested, dict(self._base.explicit), dict(self._base.implicit))
-        _fill(level, self._varying.union(own or ()) if nested else self._varying | self._looked)
-        return level
-
-
-def _fill(level: Level, tags: Any) -> None:
-    """Enter the codes of these tags for every VR the dictionary allows."""
-    for tag in tags:
-        rule = level.rule(tag)
-        key = _KEY.pack(tag >> 16, tag & 0xFFFF)
-        look = (
-            rule.looser
-            or tag in (_DOCUMENT_LENGTH, _REFERENCED)
-            or tag in _MARKED
-            or rule.action not in (Action.KEEP, Action.REMOVE)
-            or (tag in NOTED and (not level.nested or tag == _CHARSET))
-        )
-        for vr in allowed_vrs(tag):
-            long = vr.encode() in LONG_VRS
-            if look or vr == "SQ" or (tag in _PIXELS and not level.nested):
-                code = LOOK if level.nested or rule.looser else _remembered(tag, vr, rule)
-            elif rule.action is Action.KEEP:
-                code = KEEP_LONG if long else KEEP_SHORT
-            else:
-                code = DROP_LONG if long else DROP_SHORT
-            level.explicit[key + vr.encode()] = tag << 4 | code
-            level.implicit[key] = tag << 4 | _IMPLICIT.get(code, code)
-
-
-def _remembered(tag: int, vr: str, rule: Rule) -> int:
-    """The code of a top-level element that must be looked at, unless the same was seen in another object."""
-    if tag in NOTED and tag != _CHARSET and rule.action is Action.KEEP and vr.encode() in SHORT_VRS:
-        return NOTE
-    if tag in _UNLIKE or is_content(tag):
-        return LOOK
-    return ALIKE_ITEMS if vr == "SQ" else ALIKE if vr.encode() in SHORT_VRS else LOOK
-
-
-def _look(level: Level, tags: Iterable[int]) -> None:
-    """Send these tags the slow way."""
-    for tag in tags:
-        key = _KEY.pack(tag >> 16, tag & 0xFFFF)
-        for vr in allowed_vrs(tag):
-            level.explicit[key + vr.encode()] = tag << 4 | LOOK
-        level.implicit[key] = tag << 4 | LOOK
 
 
 def compile_profile(

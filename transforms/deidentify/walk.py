@@ -78,7 +78,7 @@ class Walk(Actions):
         """Explicit VR elements of [at, end), up to the item delimiter where `delimited`; returns the offset after."""
         data, base, edge = self.data, self.base, self.edge
         slow = self.tracing or self.blocks is not None  # private elements need a look
-        find: Callable[[bytes, int], int] = _nothing if self.tracing else level.explicit.get
+        find: Callable[[bytes], int] = _nothing if self.tracing else level.explicit.__getitem__
         drop = self.edit.drop
         stop = self.stop if depth == 0 else _NEVER
         runs = None if depth else self._runs()
@@ -93,7 +93,7 @@ class Walk(Actions):
                 if after:
                     pos, stop = after - base, self.stop
                     continue
-            op = find(key, -1)
+            op = find(key)
             code = op & 15 if op >= 0 else LOOK
             if op <= stop:
                 if code == KEEP_SHORT:
@@ -174,7 +174,7 @@ class Walk(Actions):
         """Implicit VR elements, as `_explicit`."""
         data, base, edge = self.data, self.base, self.edge
         slow = self.tracing or self.blocks is not None
-        find: Callable[[bytes, int], int] = _nothing if self.tracing else level.implicit.get
+        find: Callable[[bytes], int] = _nothing if self.tracing else level.implicit.__getitem__
         drop = self.edit.drop
         stop = self.stop if depth == 0 else _NEVER
         runs = None if depth else self._runs()
@@ -188,7 +188,7 @@ class Walk(Actions):
                 if after:
                     pos, stop = after - base, self.stop
                     continue
-            op = find(data[pos : pos + 4], -1)
+            op = find(data[pos : pos + 4])
             (length,) = _U32(data, pos + 4)
             if op <= stop and length != UNDEFINED:
                 code = op & 15
@@ -417,12 +417,12 @@ class Walk(Actions):
         outcomes: dict[int, Outcome] = {}
         parts: list[Part | None] = []
         charset = CHARSET not in self.entries
-        find = level.explicit.get if self.explicit else level.implicit.get
+        find = level.explicit.__getitem__ if self.explicit else level.implicit.__getitem__
         size = 6 if self.explicit else 4
         place = 0
         for tag, (_, start, _, length, after) in self.entries.items():
             element = head[start:after]
-            op = find(element[:size], -1)
+            op = find(element[:size])
             code = op & 15 if op >= 0 else LOOK
             outcome: Outcome | None = None
             if not charset or length < 0 or after > len(head):
@@ -489,6 +489,6 @@ class Walk(Actions):
         return len(self.data) - (12 if self.base + len(self.data) < self.size else 8)
 
 
-def _nothing(key: bytes, default: int) -> int:
+def _nothing(key: bytes) -> int:
     """The table of a traced walk: every element goes the slow way, where it is told."""
-    return default
+    return -1

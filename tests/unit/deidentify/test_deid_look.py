@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import deid as command
+from gateway.cli import deid_file
 from gateway.cli.deid_look import Look, Studies, Told
 from gateway.cli.main import command_line
 from tests.unit.deidentify.building import CT, Elements, encode, image
@@ -84,6 +85,26 @@ def test_without_the_look_it_would_leave(
 
 def _blind(chunk: tuple[int, list[tuple[Path, bool]]]) -> list[Look]:
     return [Look() for _ in chunk[1]]
+
+
+@pytest.mark.parametrize("memory", [1, 2, 3, 128])
+@pytest.mark.parametrize("named", range(3))
+@pytest.mark.parametrize("telling", range(3))
+def test_studies_that_memory_does_not_hold_are_read_again(
+    tmp_path: Path, deid: Deid, monkeypatch: pytest.MonkeyPatch, memory: int, named: int, telling: int
+) -> None:
+    """Three studies of four objects, one after the other, then in turn; what one names is looked for in all of it."""
+    monkeypatch.setattr(deid_file, "_STUDIES", memory)
+    studies = [0, 0, 1, 1, 2, 2, 0, 1, 2, 0, 1, 2]
+    objects: list[Elements] = [{0x0020000D: ("UI", b"1.2.9.%d" % study)} for study in studies]
+    at = [number for number, study in enumerate(studies) if study == named][-1]
+    tells = [number for number, study in enumerate(studies) if study == telling][1]
+    objects[at] |= NAMES
+    objects[tells] |= TELLS
+    write(tmp_path / "in", objects)
+    code, told = deid(*TEXTS)
+    held = [number for number, each in enumerate(told) if each == "egress-hit"]
+    assert held == ([tells] if named == telling else []) and code == (3 if held else 0)
 
 
 def test_other_studies_are_others(tmp_path: Path, deid: Deid) -> None:

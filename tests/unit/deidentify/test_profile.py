@@ -108,6 +108,26 @@ def test_the_generation_follows_what_is_left_not_how_it_is_said() -> None:
     assert generation(one, two) == generation(two, one) == generation(Line("(0008,0070)", "remove", why="x"), two)
 
 
+def test_lines_of_the_table_are_made_when_asked_for_and_hostile_ones_never() -> None:
+    level = compile_profile("basic").top("2.25.4711")  # of a class that nobody else asks for
+    assert not level.explicit and not level.implicit
+    rows, columns = b"\x28\0\x10\0", b"\x28\0\x11\0"
+    assert level.explicit[rows + b"US"] >> 4 == level.implicit[rows] >> 4 == 0x00280010
+    for key in (
+        columns + b"UI",
+        columns + b"\xff\xff",
+        b"\x09\0\x10\0LO",
+        b"\x08\0\xff\xffLO",
+        columns + b"U",
+        b"\x28",
+        b"",
+    ):
+        assert level.explicit[key] == -1
+    for key in (b"\x09\0\x10\0", b"\x08\0\xff\xff", b"\x28\0\x11", b""):
+        assert level.implicit[key] == -1
+    assert list(level.explicit) == [rows + b"US"] and list(level.implicit) == [rows]
+
+
 def test_every_action_of_the_table_can_be_carried_out() -> None:
     """A dummy exists for every row that may ask for one (missing ones would stop an object at run time)."""
     for row in load("basic").rows:
