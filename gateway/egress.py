@@ -11,7 +11,6 @@ Rules of this file
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +21,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gateway.errors import HoldObject, StorageFailed, WaitObject
-from gateway.logs import fields
 from transforms.deidentify.profile import ActionTable
 from transforms.egress.check import Study
 from transforms.egress.classes import Kept, kept_by
@@ -34,15 +32,13 @@ from transforms.source import ByteSource, Copy, EditPlan, Literal
 if TYPE_CHECKING:  # `deid` keeps nothing, and does not wait for a database
     from gateway.store.identities import Identities
 
-log = logging.getLogger("egress")
-
 Unpack = Callable[[Sequence[bytes]], Iterable[tuple[str, str]]]
 
 STUDIES = 16
 REFRESHED: Final = 86400.0  # seconds, as in store/identities.py, which `deid` does not import
 _STUDY: Final = b"\x20\x00\x0d\x00"  # Study Instance UID
 _VALUE: Final = 8  # bytes of the header of passed.ALONE: short VRs, or Implicit VR
-_HEAD = 1 << 15  # bytes; as much as the check reads at a time
+_HEAD = 1 << 14  # bytes; as much as the check reads at a time
 
 
 class _Known:
@@ -202,7 +198,7 @@ class Egress:
         if hits:
             first = hits[0]
             told = f"{first.encoding} in {first.where}"
-            log.warning(fields("egress-hit", count=len(hits), kind=first.name, detail=told))
+            _told(len(hits), first.name, told)
             raise HoldObject("egress-hit", f"{first.name} as {told}")
 
     def _known(self, study: str, *, ahead: bool = False) -> _Known:
@@ -232,6 +228,14 @@ class Egress:
         if again:
             known.told = now
         known.stored, known.version = records | known.stored, version
+
+
+def _told(count: int, kind: str, detail: str) -> None:
+    import logging  # `deid` nearly never has anything to log, and does not wait for it
+
+    from gateway.logs import fields
+
+    logging.getLogger("egress").warning(fields("egress-hit", count=count, kind=kind, detail=detail))
 
 
 @lru_cache(maxsize=16)

@@ -32,6 +32,7 @@ from transforms.errors import TransformError
 
 _ALONE = 16  # inputs that one process does sooner than others start
 _CHUNK = 32  # inputs that a process is given at a time
+_RARELY = 20_000  # things made before what goes in circles is looked for: an object leaves next to none
 _SHOWN = 50  # held inputs told on the terminal; the report has all
 
 Task = tuple[Path, bool]  # an input, and whether it was found in a folder
@@ -267,6 +268,7 @@ def _settled(settings: Settings) -> tuple[Tables, Context]:
     """The table and the key, and what is alive by then out of the collector's sight: a third of the time goes there."""
     found = compiled(settings)
     gc.freeze()
+    gc.set_threshold(_RARELY)
     gc.enable()  # a plain command line does not collect before here (main.py)
     return found
 

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from gateway.errors import HoldObject
 
-_HEAD = (1 << 16) + (1 << 10)  # a window of the steps, and File Meta before it
+_HEAD = (1 << 15) + (1 << 10)  # a window of the steps, and File Meta before it
 
 
 class FileSource:

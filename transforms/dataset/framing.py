@@ -75,7 +75,7 @@ def check(source: ByteSource, syntax_uid: str, limits: Limits = Limits()) -> Ind
         raise BudgetExceeded("elements", size)
     if not walk.warnings and seen.due(len(entries) - walk.repeated):
         _learn(seen, walk, entries)
-    index = Index(syntax, size, entries, walk.count)
+    index = Index(syntax, size, entries, walk.count, walk.nested.keys())
     if PIXEL_DATA in entries and not syntax.encapsulated:
         warning = length_warning(stream, index)
         if warning:

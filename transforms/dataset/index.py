@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -51,13 +51,16 @@ class Element(NamedTuple):
 class Index:
     """The top-level elements of one framed data set, in the order they stand in."""
 
-    __slots__ = ("count", "entries", "kept", "size", "syntax", "warnings")
+    __slots__ = ("count", "entries", "kept", "nested", "size", "syntax", "warnings")
 
-    def __init__(self, syntax: TransferSyntax, size: int, entries: dict[int, Entry], count: int) -> None:
+    def __init__(
+        self, syntax: TransferSyntax, size: int, entries: dict[int, Entry], count: int, nested: Collection[int]
+    ) -> None:
         self.syntax = syntax
         self.size = size  # bytes of the (inflated) data set
         self.entries = entries
         self.count = count  # elements and items of all levels
+        self.nested = nested  # tags of sequences, and of what has undefined length
         self.warnings: frozenset[str] = frozenset()  # codes of what breaks the standard, yet frames
         self.kept: dict[int, bytes] | None = None  # deflated only: the small values
 

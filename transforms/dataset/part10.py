@@ -24,6 +24,8 @@ _MOST = 1000  # elements of group 0002; PS3.10 Table 7.1-1 has about twenty
 _LONGEST = 1 << 24  # bytes of one of them: private information (0002,0102) may be anything
 _NEAR = 1 << 10  # bytes; nearly every File Meta ends within
 _UID_LENGTH = 64  # PS3.5 section 9
+_SHORT = LITTLE.short.unpack_from
+_READ = (0x0000, 0x0002, 0x0003, 0x0010)  # elements of group 0002 that are looked into
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +44,31 @@ def split(source: ByteSource, *, tolerant: bool = False) -> Part10:
     Raises BadFraming: not-part10, meta-truncated, meta-vr, meta-length, meta-syntax-missing; BudgetExceeded.
     """
     at = PREAMBLE + len(PREFIX)
-    if source.pread(PREAMBLE, len(PREFIX)) != PREFIX:
+    near = source.pread(0, _NEAR)
+    if near[PREAMBLE:at] != PREFIX:
         if not tolerant:
             raise BadFraming("not-part10", 0)
         at = 0
-    elif tolerant and source.pread(at, 2) != b"\x02\x00":
+    elif tolerant and near[at : at + 2] != b"\x02\x00":
         at = 0  # DICM may stand in a data set without preamble by chance
     start = at
     declared = -1
     uids = {0x0002: "", 0x0003: "", 0x0010: ""}
-    near = source.pread(0, _NEAR)
+    total = source.size
     for _ in range(_MOST):
         head = near[at : at + 12] if at + 12 <= len(near) else source.pread(at, 12)
         if head[:2] != b"\x02\x00":
             break
         element, size, length = _header(head, at, tolerant)
-        if size + length > source.size - at:
+        if size + length > total - at:
             raise BadFraming("meta-truncated", at)
-        if element == 0 and length == 4:
-            declared = at + size + 4 + unpack("<I", source.pread(at + size, 4))[0]
-        if element in uids:
+        if element in _READ:
             end = at + size + min(length, _UID_LENGTH + 1)
             raw = near[at + size : end] if end <= len(near) else source.pread(at + size, end - at - size)
-            uids[element] = raw.rstrip(b"\0 ").decode("ascii", "replace")
+            if element:
+                uids[element] = raw.rstrip(b"\0 ").decode("ascii", "replace")
+            elif length == 4:
+                declared = end + int.from_bytes(raw, "little")
         at += size + length
     else:
         raise BudgetExceeded("meta-elements", at)
@@ -82,14 +86,16 @@ def _header(head: bytes, at: int, tolerant: bool) -> tuple[int, int, int]:
     """Element number, header size and value length of one element of group 0002 (always Explicit VR LE)."""
     if len(head) < 8:
         raise BadFraming("meta-truncated", at)
-    _, element, raw, length = LITTLE.short.unpack_from(head)
+    _, element, raw, length = _SHORT(head)
+    if raw in SHORT_VRS:
+        return element, 8, length
     size = 8
     if raw in LONG_VRS:
         if len(head) < 12:
             raise BadFraming("meta-truncated", at)
         size = 12
         (length,) = LITTLE.long.unpack_from(head, 8)
-    elif raw not in SHORT_VRS:
+    else:
         if not tolerant:
             raise BadFraming("meta-vr", at)
         (length,) = LITTLE.long.unpack_from(head, 4)  # Implicit VR, as some old writers did

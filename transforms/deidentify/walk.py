@@ -39,7 +39,7 @@ from transforms.deidentify.profile import ALIKE, DROP_LONG, DROP_SHORT, KEEP_LON
 from transforms.deidentify.rules import Action
 from transforms.errors import BadFraming, BudgetExceeded
 
-WINDOW: Final = 1 << 16  # bytes read at a time; an element's header always lies within one window
+WINDOW: Final = 1 << 15  # bytes read at a time; an element's header always lies within one window
 DEPTH: Final = 100  # nested sequences; framing.py has the budget, this is the floor under it
 _NEVER: Final = 1 << 60
 _NOBODY: Final = frozenset[str]()

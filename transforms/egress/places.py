@@ -10,12 +10,24 @@ from typing import Final
 from transforms.egress.identifiers import Kind
 
 _PROBE: Final = re.compile(rb"[0-9a-z\x80-\xff]+")
+_COMPARED: Final = 256  # probes that are compared with each other
 _PRINTED_RUN: Final = 12  # bytes: what must be printable around a short match in bytes that are no text
 
 
 def probes(needles: Iterator[bytes]) -> tuple[bytes, ...]:
     """The longest run of letters and digits of each needle: where none of them stands, no needle does."""
     return tuple(sorted({probe(raw) for raw in needles}, key=len, reverse=True))
+
+
+def least(parts: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Those that hold none of the others: where none of them stands, none of all stands."""
+    if len(parts) > _COMPARED:
+        return parts
+    found: list[bytes] = []
+    for part in sorted(parts, key=len):
+        if not any(each in part for each in found):
+            found.append(part)
+    return tuple(found)
 
 
 def probe(raw: bytes) -> bytes:

@@ -24,7 +24,7 @@ IMPLICIT_LE: Final = "1.2.840.10008.1.2"
 EXPLICIT_LE: Final = "1.2.840.10008.1.2.1"
 NATIVE: Final = frozenset({IMPLICIT_LE, EXPLICIT_LE})  # little endian, uncompressed
 
-WINDOW: Final = 1 << 15
+WINDOW: Final = 1 << 14
 LARGE: Final = 1 << 20  # bytes; longer elements are searched in windows
 DEPTH: Final = 64
 _UNDEFINED: Final = 0xFFFFFFFF

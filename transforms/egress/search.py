@@ -28,7 +28,7 @@ from transforms.egress.classes import (
     class_of,
 )
 from transforms.egress.identifiers import Identifiers, Kind, Needle
-from transforms.egress.places import days, forms, free, in_print, probe, probes
+from transforms.egress.places import days, forms, free, in_print, least, probe, probes
 from transforms.egress.scanner import Leaf
 from transforms.egress.views import SMALL, View, printed, views
 from transforms.egress.words import is_term, ordinary
@@ -54,6 +54,7 @@ _TOKEN: Final = re.compile(rb"\d[\d.\-/]{3,}\d")
 _DIGITS: Final = re.compile(rb"\d+")
 _CHARSET: Final = 0x00080005
 _VERSION: Final = 12  # characters: what looks like a short UID may be a version
+_MOMENTS: Final = (8, 10, 12, 14)  # digits that begin with a date
 _NO_TAG: Final = -1
 
 
@@ -88,6 +89,7 @@ class Searcher:
         "_date_tags",
         "_dates",
         "_kept",
+        "_least",
         "_masks",
         "_needles",
         "_numbers",
@@ -104,6 +106,7 @@ class Searcher:
         self._needles = [(raw, needle) for raw, needle in known.needles.items() if needle.name not in gone]
         self._masks = [raw for raw, needle in known.needles.items() if needle.name in gone]
         self._probes = probes(raw for raw, _ in self._needles)
+        self._least = least(self._probes)
         self._numbers = {raw: name for raw, name in known.numbers.items() if name not in gone}
         self._dates = {raw: name for raw, name in known.dates.items() if name not in gone}
         self._date_tags = known.date_tags
@@ -115,22 +118,24 @@ class Searcher:
 
     def suspects(self, raw: bytes, explicit: bool) -> Suspicion | None:
         """What these bytes may hold; None where they surely hold nothing."""
+        texts = tuple(views(raw))
+        folded = texts[0].text
+        short = _any(self._short_probes, folded)
+        people = b"PN" in raw if explicit else any(tag in raw for tag in _PN_TAGS)
+        if not (short or people):  # one look at all of the texts: nearly always there is nothing
+            every = b"\0\0".join([view.text for view in texts])
+            if not _any(self._least, every) and not any(map(self._perhaps, set(_TOKEN.findall(every)))):
+                return None
         seen: set[bytes] = set()
         tokens = wrapped = False
-        for view in views(raw):
+        for view in texts:
             text = view.text
             found = [part for part in self._probes if part in text]
             seen.update(found)
-            numbers = False
-            for token in set(_TOKEN.findall(text)):
-                if self._token(token) or self._token(token[:-1]):
-                    numbers = True
-                    break
+            numbers = any(map(self._perhaps, set(_TOKEN.findall(text))))
             tokens = tokens or numbers
             wrapped = wrapped or (view.encoding != "text" and (numbers or bool(found)))
-        folded = raw.lower() if self._short_probes else b""
-        short = any(form in folded for form in self._short_probes)
-        if not (seen or tokens or short or (b"PN" in raw if explicit else any(tag in raw for tag in _PN_TAGS))):
+        if not (seen or tokens or short or people):
             return None
         needles = tuple(each for each in self._needles if probe(each[0]) in seen) if seen else ()
         return Suspicion(needles, tokens, short, wrapped)
@@ -233,26 +238,43 @@ class Searcher:
             at = text.find(raw, at + 1)
         return False
 
-    def _token(self, token: bytes, leaf: Leaf | None = None) -> str:
+    def _token(self, token: bytes, leaf: Leaf) -> str:
         """The class of digits with dots, dashes or slashes; "" where they are nobody's."""
         found = self._uid(token)
-        if found and (len(token) > _VERSION or leaf is None or leaf.vr == "UI"):
-            return "" if leaf is not None and leaf.vr == "UI" and leaf.tag in CLASS_UIDS else found
+        if found and (len(token) > _VERSION or leaf.vr == "UI"):
+            return "" if leaf.vr == "UI" and leaf.tag in CLASS_UIDS else found
         if token.count(b".") > 3:
             return ""
         parts = _DIGITS.findall(token)
         for day in days(parts) if len(parts) == 3 else ():
             if day in self._dates:
                 return self._dates[day]
-        dates = leaf is None or leaf.vr in ("DA", "DT")
+        dates = leaf.vr in ("DA", "DT")
         for part in parts:
-            if len(part) >= 8 and part[:8] in self._dates and len(part) in (8, 10, 12, 14):
-                if dates and leaf is not None and self._moved(part[:8], leaf.tag):
+            if len(part) in _MOMENTS and part[:8] in self._dates:
+                if dates and self._moved(part[:8], leaf.tag):
                     continue
                 return self._dates[part[:8]]
-            if len(part) >= 5 and part in self._numbers and (leaf is None or self._number(part, leaf)):
+            if len(part) >= 5 and part in self._numbers and self._number(part, leaf):
                 return self._numbers[part]
         return ""
+
+    def _perhaps(self, token: bytes) -> bool:
+        """Whether a token of raw bytes is anybody's, with its last digit or without: that may be of the next header."""
+        if self._uid(token) or self._uid(token[:-1]):
+            return True
+        if token.count(b".") > 3:
+            return False
+        parts = _DIGITS.findall(token)
+        last = parts[-1][:-1]
+        cut = [*parts[:-1], last] if last else parts[:-1]
+        for each in (parts, cut):
+            if len(each) == 3 and any(day in self._dates for day in days(each)):
+                return True
+        return any(
+            (len(part) in _MOMENTS and part[:8] in self._dates) or (len(part) >= 5 and part in self._numbers)
+            for part in (*parts, last)
+        )
 
     def _number(self, part: bytes, leaf: Leaf) -> bool:
         if leaf.vr in ("DA", "DT", "TM"):
@@ -295,6 +317,14 @@ class Searcher:
                     folded = value.lower()
                 if raw in folded:
                     yield Hit(needle.name, needle.encoding, where)
+
+
+def _any(parts: tuple[bytes, ...], text: bytes) -> bool:
+    """Whether one of them stands there."""
+    for part in parts:  # noqa: SIM110  a generator costs as much as the search itself
+        if part in text:
+            return True
+    return False
 
 
 def _reservation(tag: int) -> bool:

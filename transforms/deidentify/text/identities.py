@@ -15,12 +15,12 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from transforms.dataset.elements import ITEM, ITEM_END, LONG_VRS, SEQUENCE_TAGS, SHORT_VRS, UNDEFINED
-from transforms.dataset.index import Entry, Index
+from transforms.dataset.index import Index
 from transforms.dictionary import DicomDictionary
 from transforms.errors import BadFraming
 from transforms.source import ByteSource, BytesSource, Copy, EditPlan
 
-_WINDOW: Final = 1 << 16
+_WINDOW: Final = 1 << 15
 _VALUE: Final = 1 << 12  # bytes; identifiers are shorter
 _ELEMENTS: Final = 1 << 20  # headers looked at; framing has the budget, this is the floor under it
 _HEAD: Final = Struct("<HH2sH").unpack_from
@@ -66,28 +66,26 @@ def identities(source: ByteSource, index: Index) -> Identities:
     explicit = index.syntax.explicit
     head = source.pread(0, _WINDOW)
 
-    def value(entry: Entry) -> bytes:
-        _, _, at, length, end = entry
-        return (head[at:end] if end <= len(head) else source.pread(at, length)).strip(b" \0")
-
     charset = ""
     if (entry := entries.get(_CHARSET)) is not None and 0 <= entry[3] <= _VALUE:
-        charset = value(entry).decode("ascii", "replace")
-    kinds = _KINDS
-    own = tuple(
-        (tag, raw)
-        for tag in entries
-        if tag in kinds and 0 < (entry := entries[tag])[3] <= _VALUE and (raw := value(entry))
-    )
+        charset = source.pread(entry[2], entry[3]).strip(b" \0").decode("ascii", "replace")
+    own = []
+    for tag in sorted(entries.keys() & _KINDS.keys()):  # one order, so that like objects ask alike
+        _, _, at, length, end = entries[tag]
+        if 0 < length <= _VALUE:
+            raw = (head[at:end] if end <= len(head) else source.pread(at, length)).strip(b" \0")
+            if raw:
+                own.append((tag, raw))
     inner = []
-    for tag, (vr, _, at, length, end) in entries.items():
-        if vr == "SQ" or (length < 0 and tag != _PIXELS) or (not vr and tag in SEQUENCE_TAGS):
+    for tag in index.nested:
+        if tag != _PIXELS:
+            vr, _, at, _, end = entries[tag]
             inside = explicit and vr != "UN"
             if end - at <= _VALUE:
                 inner.append(_repeated(source.pread(at, end - at), inside, charset))
             else:
                 inner.append(frozenset(_within(EditPlan(source, (Copy(at, end - at),)), inside, charset)))
-    return _together(charset, own, tuple(inner))
+    return _together(charset, tuple(own), tuple(inner))
 
 
 @lru_cache(maxsize=256)
