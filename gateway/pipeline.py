@@ -1,6 +1,7 @@
 """The four stages of one object, on one screen: receive, decide, transform, deliver.
 
     accept    bytes of a peer, in the spool's incoming folder  ->  framed, identified, decided, durable
+              (`examine`, then `seal`, then the writer's word: for who makes several objects durable at a time)
     prepare   one leased job                                   ->  an Outgoing: plan finished, nothing sent yet
     (deliver) gateway/deliver sends an Outgoing and turns the answer into an Outcome
 
@@ -69,6 +70,18 @@ class Outgoing:
     kind: Kind = Kind.DICOM
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A received object that is framed, identified and decided. Nothing of it is durable yet."""
+
+    incoming: Incoming
+    identity: Identity
+    origin: Origin
+    syntax: str
+    decision: Decision
+    refers: frozenset[str]  # SOP instances, where its route groups
+
+
 def accept(
     incoming: Incoming,
     claim: Claim,
@@ -82,6 +95,19 @@ def accept(
 
     Raises RefuseObject (nothing is stored) or StorageFailed (nothing may be promised).
     """
+    examined = examine(incoming, claim, origin, ruleset, on_bad_framing, on_conflict)
+    return writer.received(seal(examined), examined.refers)
+
+
+def examine(
+    incoming: Incoming,
+    claim: Claim,
+    origin: Origin,
+    ruleset: Ruleset,
+    on_bad_framing: Literal["refuse", "hold"] = "refuse",
+    on_conflict: OnConflict = "hold",
+) -> Examined:
+    """The first half of `accept`: who it is and what is to become of it. Raises RefuseObject, StorageFailed."""
     refers: frozenset[str] = frozenset()
     incoming.flush()
     source = incoming.source()
@@ -100,9 +126,13 @@ def accept(
     else:
         if ruleset.deidentifications:
             _learnt(ruleset.egress, identity, source, claim.syntax)
-    decision = changed(decision, on_conflict=on_conflict)
-    stored = incoming.seal()
-    return writer.received(Instance(identity, origin, stored, claim.syntax, time.time(), decision), refers)
+    return Examined(incoming, identity, origin, claim.syntax, changed(decision, on_conflict=on_conflict), refers)
+
+
+def seal(examined: Examined) -> Instance:
+    """Its bytes are durable and in their place; the promise is the writer's to give. Raises StorageFailed."""
+    stored = examined.incoming.seal()
+    return Instance(examined.identity, examined.origin, stored, examined.syntax, time.time(), examined.decision)
 
 
 def _identified(claim: Claim, found: dict[str, str]) -> Identity:

@@ -5,10 +5,9 @@
     abort               the peer is gone: what has not come whole leaves nothing
 
 Rules of this file
-* An instance counts as stored only after `pipeline.accept` returned: the promise is that of C-STORE.
+* An instance counts as stored only after the writer has committed it: the promise is that of C-STORE.
 * What is wrong with one part is that part's failure; the others go on. A failure is a code of PS3.18 Annex I.2.2.
-* Commits of one request run beside each other, a few at a time and never two of one SOP Instance UID, so that the first
-  of two stays the first.
+* An instance has failed until the writer has said that it is stored (committing.py).
 * All methods but `finish` and `abort` are called one after another, from one thread at a time; they may block.
 """
 
@@ -16,7 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -26,7 +25,8 @@ from gateway.dimse.negotiation import AcceptancePolicy
 from gateway.errors import GatewayError, RefuseObject, StorageFailed
 from gateway.logs import fields
 from gateway.model import Origin
-from gateway.pipeline import Claim, accept
+from gateway.pipeline import Claim, examine
+from gateway.receive.committing import Committing
 from gateway.receive.parts import Part
 from gateway.rulebook import Ruleset
 from gateway.store.spool import Incoming, Spool
@@ -38,7 +38,6 @@ from transforms.dataset import part10
 
 log = logging.getLogger("receive")
 
-AT_ONCE = 8  # commits of one request
 _PLAIN = frozenset({"", "binary", "8bit", "7bit"})  # Content-Transfer-Encodings that change no byte (RFC 2045 6.2)
 
 
@@ -76,8 +75,8 @@ class Storing:
         self._part: Part | None = None
         self._expected: int | None = None  # bytes, where the part says so
         self._failed = False  # the part under way
-        self._results: list[Result | Future[Result]] = []
-        self._running: dict[str, Future[Result]] = {}  # by SOP Instance UID
+        self._results: list[Result] = []
+        self._committing = Committing(here.commits, here.writer, self._told)
 
     def head(self, headers: dict[str, str]) -> None:
         """A part begins."""
@@ -116,12 +115,16 @@ class Storing:
 
     def commit(self, incoming: Incoming, claim: Claim) -> None:
         """Make one whole object durable, beside others."""
-        while len(self._running) >= AT_ONCE or claim.sop_instance in self._running:
-            uid = claim.sop_instance if claim.sop_instance in self._running else next(iter(self._running))
-            self._running.pop(uid).result()
-        done = self._here.commits.submit(self._accepted, incoming, claim)
-        self._running[claim.sop_instance] = done
-        self._results.append(done)
+        here, listener = self._here, self._here.listener
+        at = len(self._results)
+        self._results.append(Result(claim.sop_class, claim.sop_instance, PROCESSING_FAILURE))
+        try:
+            found = examine(incoming, claim, self.origin, here.ruleset, listener.on_bad_framing, listener.on_conflict)
+        except Exception as error:
+            incoming.abort()
+            self._refused(at, error)
+            return
+        self._committing.add(at, found)
 
     def failed(self, claim: Claim | None, error: GatewayError) -> None:
         """One instance, or a part in which none was found, is not stored."""
@@ -135,9 +138,9 @@ class Storing:
         if self._part is not None:  # it did not come whole
             self._part.abort()
             self._part = None
-        found = [each.result() if isinstance(each, Future) else each for each in self._results]
+        self._committing.finish()
         self._close(orderly=understood)
-        return found
+        return self._results
 
     def abort(self) -> None:
         """The peer is gone. What had come whole is stored or not; nobody is told."""
@@ -159,29 +162,21 @@ class Storing:
         self._part.abort()
         self.failed(self._part.claim, error)
 
-    def _accepted(self, incoming: Incoming, claim: Claim) -> Result:
-        """Runs beside others; never raises."""
-        here, listener = self._here, self._here.listener
-        try:
-            accept(
-                incoming,
-                claim,
-                self.origin,
-                here.ruleset,
-                here.writer,
-                listener.on_bad_framing,
-                listener.on_conflict,
-            )
-            return Result(claim.sop_class, claim.sop_instance)
-        except Exception as error:
-            incoming.abort()
-            status, reason = PROCESSING_FAILURE, type(error).__name__
-            if isinstance(error, RefuseObject):
-                status, reason = error.status, error.reason
-            elif isinstance(error, StorageFailed):
-                status, reason = OUT_OF_RESOURCES, error.reason
-            log.warning(fields("instance-refused", listener=listener.id, reason=reason))
-            return Result(claim.sop_class, claim.sop_instance, status)
+    def _told(self, at: int, error: Exception | None) -> None:
+        """What became of one. Runs beside others."""
+        if error is None:
+            self._results[at] = self._results[at]._replace(failure=0)
+        else:
+            self._refused(at, error)
+
+    def _refused(self, at: int, error: Exception) -> None:
+        status, reason = PROCESSING_FAILURE, type(error).__name__
+        if isinstance(error, RefuseObject):
+            status, reason = error.status, error.reason
+        elif isinstance(error, StorageFailed):
+            status, reason = OUT_OF_RESOURCES, error.reason
+        log.warning(fields("instance-refused", listener=self.origin.listener, reason=reason))
+        self._results[at] = self._results[at]._replace(failure=status)
 
     def _close(self, *, orderly: bool) -> None:
         if self._opened:

@@ -324,20 +324,32 @@ class _Body:
 
     async def _filled(self, direct: Direct) -> bytearray:
         """A whole block."""
-        before = 0
+        self._pace.earned(direct.filled)
         while not direct.full:
             try:
                 async with asyncio.timeout(self._left()):
-                    filled = await direct.more()
+                    await direct.whole(self._arrived)
             except TimeoutError:
-                raise self._slow() from None
+                self._waited()
             except ConnectionError:
                 self._done = True
                 raise ClientDisconnect from None
-            self._pace.came()
-            self._pace.earned(filled - before)
-            before = filled
         return direct.block
+
+    def _arrived(self, octets: int) -> None:
+        """Some of a block, while we wait for the rest. Raises RefusePeer."""
+        self._pace.came()
+        self._pace.earned(octets)
+        self._pace.waiting()
+
+    def _waited(self) -> None:
+        """As long as was left when the wait began. Raises RefusePeer, unless what came since has earned more."""
+        if time.monotonic() >= self._deadline:
+            raise self._slow()
+        try:
+            self._pace.came()
+        except RefusePeer:
+            raise self._slow() from None
 
     async def _message(self) -> bytes:
         """Some of it, by ASGI."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 import h11
@@ -20,6 +21,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from gateway.errors import RefusePeer
 from gateway.security.tls import describe, stale
 
 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # its warnings quote what a peer sent
@@ -54,16 +56,17 @@ class Direct:
         """`left` bytes are still to come, one at least."""
         self._connection = connection
         self._spare: bytearray | None = None
-        self._came = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
+        self._arrived: Callable[[int], None] = _nobody
         self._lost = False
         self.left = left  # to come
         self.block = bytearray(min(BLOCK, left))
-        self._fill = 0
+        self.filled = 0  # octets of `block` that are there
 
     @property
     def full(self) -> bool:
         """Whether `block` may be used: the last one is as long as the body has it."""
-        return self._fill == len(self.block)
+        return self.filled == len(self.block)
 
     def begin(self) -> None:
         """The next block, once this one is full and its twin is of no use any more."""
@@ -72,34 +75,55 @@ class Direct:
         if len(self.block) != size:
             self.block = bytearray(size)
         self._spare = before
-        self._fill = 0
+        self.filled = 0
         self._connection.flow.resume_reading()
 
-    async def more(self) -> int:
-        """Wait until something comes; the octets of `block` there are now. Raises ConnectionError."""
-        while not self._came.is_set() and not self._lost:
-            await self._came.wait()
-        self._came.clear()
+    async def whole(self, arrived: Callable[[int], None]) -> None:
+        """Wait until the block is full; octets that come meanwhile are told to `arrived`, which may raise RefusePeer.
+
+        Nobody is woken for them: of a block they come in many pieces. Raises ConnectionError, RefusePeer.
+        """
+        if not self.full and not self._lost:
+            self._waiter, self._arrived = asyncio.get_running_loop().create_future(), arrived
+            try:
+                await self._waiter
+            finally:
+                self._waiter, self._arrived = None, _nobody
         if self._lost:
             raise ConnectionResetError
-        return self._fill
 
     def room(self) -> memoryview:
         """Where the next bytes go; never beyond this body."""
-        return memoryview(self.block)[self._fill :]
+        return memoryview(self.block)[self.filled :]
 
     def came(self, octets: int) -> None:
         """So many are there."""
-        self._fill += octets
+        self.filled += octets
         self.left -= octets
+        try:
+            self._arrived(octets)
+        except RefusePeer as error:
+            self._wake(error)
         if self.full:
             self._connection.flow.pause_reading()
-        self._came.set()
+            self._wake()
 
     def lost(self) -> None:
         """The peer is gone."""
         self._lost = True
-        self._came.set()
+        self._wake()
+
+    def _wake(self, error: RefusePeer | None = None) -> None:
+        if self._waiter is None or self._waiter.done():
+            return
+        if error is not None:
+            self._waiter.set_exception(error)
+        else:
+            self._waiter.set_result(None)
+
+
+def _nobody(octets: int) -> None:
+    """Nobody waits for the peer: what comes then is counted when somebody does."""
 
 
 class Connection(H11Protocol, asyncio.BufferedProtocol):

@@ -64,14 +64,24 @@ _decoder = msgspec.msgpack.Decoder(Reply)
 _encoder = msgspec.msgpack.Encoder()
 
 
+_LOST = Failed("writer-lost", storage=True)
+
+
 class _Waiting:
-    """One `received` that waits for its answer."""
+    """Who waits for so many answers, by the numbers of what was asked."""
 
-    __slots__ = ("answer", "done")
+    __slots__ = ("_expected", "answers", "done")
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int) -> None:
+        self._expected = expected
         self.done = threading.Event()
-        self.answer: AnyReply = Failed("writer-lost", storage=True)
+        self.answers: dict[int, AnyReply] = {}
+
+    def heard(self, reply: Reply) -> None:
+        """One of them; the last one ends the wait."""
+        self.answers[reply.id] = reply.body
+        if len(self.answers) == self._expected:
+            self.done.set()
 
 
 class WriterClient:
@@ -120,13 +130,15 @@ class WriterClient:
 
         `refers`: SOP instances that it refers to, where its route groups.
         """
-        match self._ask(Received(instance, tuple(refers))):
-            case Committed() as committed:
-                return committed
-            case Failed(reason=reason):
-                raise StorageFailed(reason)
-            case _:
-                raise StorageFailed("writer-lost")
+        (answer,) = self.received_all([(instance, refers)])
+        if isinstance(answer, StorageFailed):
+            raise answer
+        return answer
+
+    def received_all(self, some: Sequence[tuple[Instance, Iterable[str]]]) -> list[Committed | StorageFailed]:
+        """As `received` each, in their order, with one wait for all: what `received` gives or raises."""
+        answers = self._ask_all([Received(instance, tuple(refers)) for instance, refers in some])
+        return [_committed(each) for each in answers]
 
     def sought(self, sop_instances: Sequence[str]) -> tuple[Instance, ...]:
         """What of these has its bytes in the spool now (`Found`). Raises StorageFailed where nobody can say."""
@@ -163,16 +175,21 @@ class WriterClient:
 
     def _ask(self, body: AnyRequest) -> AnyReply:
         """Say it once and wait for the answer."""
-        waiting = _Waiting()
+        return self._ask_all([body])[0]
+
+    def _ask_all(self, bodies: Sequence[AnyRequest]) -> list[AnyReply]:
+        """Say each once and wait for all answers."""
+        waiting = _Waiting(len(bodies))
         with self._wire:
             with self._lock:
-                number = self._next()
-                self._waiting[number] = waiting
-            sent = self._send(_frame(number, body))
+                numbers = [self._next() for _ in bodies]
+                self._waiting.update(dict.fromkeys(numbers, waiting))
+            sent = self._send(b"".join(map(_frame, numbers, bodies)))
         if not sent or not waiting.done.wait(COMMIT_TIME):
             with self._lock:
-                self._waiting.pop(number, None)
-        return waiting.answer
+                for number in numbers:
+                    self._waiting.pop(number, None)
+        return [waiting.answers.get(number, _LOST) for number in numbers]
 
     def outcomes(self, outcomes: Sequence[Outcome]) -> None:
         """What came of jobs; durable sooner or later, whatever happens to the writer."""
@@ -311,8 +328,7 @@ class WriterClient:
                 if not self._unanswered:
                     self._idle.notify_all()
         if waiting is not None:
-            waiting.answer = reply.body
-            waiting.done.set()
+            waiting.heard(reply)
 
     def _again(self, number: int) -> None:
         """The disk was full: say it again in a second. Holds the lock."""
@@ -359,6 +375,16 @@ def operator(config: Config) -> Iterator[Callable[[AnyRequest], AnyReply]]:
         yield ask
     finally:
         sock.close()
+
+
+def _committed(answer: AnyReply) -> Committed | StorageFailed:
+    match answer:
+        case Committed():
+            return answer
+        case Failed(reason=reason):
+            return StorageFailed(reason)
+        case _:
+            return StorageFailed("writer-lost")
 
 
 def _frame(number: int, body: AnyRequest) -> bytes:

@@ -62,12 +62,20 @@ class Peer:
 
     def send(self, number: int, body: AnyReply) -> None:
         """Answer, or keep the answer until the other end takes it."""
+        self.put(number, body)
+        self.push()
+
+    def put(self, number: int, body: AnyReply) -> None:
+        """An answer that goes out with the next `push`."""
         data = _encoder.encode(Reply(number, body))
         self._out += LENGTH.pack(len(data))
         self._out += data
         if len(self._out) > MOST_UNREAD:
             self._cut()
-        elif self._events == selectors.EVENT_READ:
+
+    def push(self) -> None:
+        """Hand over what was put, unless the other end is not reading anyway."""
+        if self._events == selectors.EVENT_READ:
             self.flush()
 
     def flush(self) -> None:

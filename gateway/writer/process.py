@@ -274,7 +274,9 @@ class Process:
             self._one_by_one(batch, gone)
         else:
             for peer, number, body in replies:
-                peer.send(number, body)
+                peer.put(number, body)
+            for peer in dict.fromkeys(peer for peer, _, _ in replies):  # one wake-up for all that it waits for
+                peer.push()
             self._after(effects)
 
     def _one_by_one(self, batch: list[tuple[Peer, Request]], gone: list[Peer]) -> None:

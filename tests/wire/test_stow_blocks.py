@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,37 @@ def test_a_body_that_stops_in_a_block_is_cut_for_its_slowness(server: Server) ->
     whole = request(multipart(file_of(1, size=4 * BLOCK)))
     assert sent(server, whole[: 2 * BLOCK + 77]) == [408]
     assert server.stored() == {} and not [name for name in server.files() if name.startswith("incoming")]
+
+
+def test_a_body_that_earns_its_time_may_take_longer_than_a_stall(tmp_path: Path) -> None:
+    """Pieces of a block keep its pace although nobody is woken for them."""
+    whole = request(multipart(file_of(1, size=BLOCK)))
+    with (
+        serving(tmp_path, "limits: {stall: 1s, min_rate: 20KiB}") as slow,
+        socket.create_connection(("127.0.0.1", slow.port), timeout=20) as sock,
+    ):
+        for at in range(0, len(whole), 64 << 10):
+            sock.sendall(whole[at : at + (64 << 10)])
+            time.sleep(0.3)
+        assert int(read_answer(sock)[9:12]) == 200
+
+
+def test_a_body_that_drips_within_a_block_is_cut(tmp_path: Path) -> None:
+    whole = request(multipart(file_of(1, size=BLOCK)))
+    with (
+        serving(tmp_path, "limits: {stall: 1s, min_rate: 200KiB}") as fast,
+        socket.create_connection(("127.0.0.1", fast.port), timeout=20) as sock,
+    ):
+        began = time.monotonic()
+        sock.sendall(whole[: 64 << 10])
+        sock.settimeout(0.1)
+        answer = b""
+        while not answer:
+            with suppress(TimeoutError):
+                answer = sock.recv(4096)
+            with suppress(OSError):
+                sock.sendall(b"x")
+        assert int(answer[9:12]) == 408 and time.monotonic() - began < 8
 
 
 def test_a_caller_that_leaves_in_a_block_leaves_nothing(server: Server) -> None:

@@ -68,6 +68,15 @@ class FakeWriter:
         same = any(each.stored.sha256 == instance.stored.sha256 for each in known)
         return Committed("duplicate" if same else "conflict" if known else "stored", len(self.instances))
 
+    def received_all(self, some: list[tuple[Instance, object]]) -> list[Committed | StorageFailed]:
+        answers: list[Committed | StorageFailed] = []
+        for instance, refers in some:
+            try:
+                answers.append(self.received(instance, refers))
+            except StorageFailed as error:
+                answers.append(error)
+        return answers
+
     def sought(self, sop_instances: object) -> list[Instance]:
         return []
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from uvicorn.server import ServerState
 
+from gateway.errors import RefusePeer
 from gateway.web.connection import BLOCK, Connection, Direct, server_config
 
 LENGTH = 3 * BLOCK
@@ -97,6 +99,47 @@ def test_not_a_byte_beyond_the_body_is_taken_and_the_next_head_is_parsed() -> No
         assert transport.written.startswith(b"HTTP/1.1 200") and not transport.paused and not transport.closed
         feed(connection, b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 5\r\n\r\n12345")
         assert connection.busy and bytes(connection.cycle.body) == b"12345"
+
+    asyncio.run(run())
+
+
+def test_who_waits_for_a_block_is_told_of_its_pieces_and_woken_once() -> None:
+    async def run() -> None:
+        connection, _, direct, _ = await begun(b"Content-Length: 1000\r\n", [b"a" * 10])
+        assert direct is not None
+        feed(connection, b"b" * 100)  # nobody waits: whoever does so later finds them
+        assert direct.filled == 100
+        told: list[int] = []
+        waiting = asyncio.create_task(direct.whole(told.append))
+        for size in (300, 400, 190):
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            feed(connection, b"c" * size)
+        await waiting
+        assert direct.full and told == [300, 400, 190]
+
+    asyncio.run(run())
+
+
+def test_a_wait_ends_with_what_its_pieces_are_refused_for_and_with_the_peer() -> None:
+    async def run() -> None:
+        def too_slow(octets: int) -> None:
+            raise RefusePeer("too-slow")
+
+        connection, _, direct, _ = await begun(b"Content-Length: 1000\r\n", [b"a" * 10])
+        assert direct is not None
+        waiting = asyncio.create_task(direct.whole(too_slow))
+        await asyncio.sleep(0)
+        feed(connection, b"b" * 100)
+        with pytest.raises(RefusePeer, match="too-slow"):
+            await waiting
+        waiting = asyncio.create_task(direct.whole(lambda _: None))
+        await asyncio.sleep(0)
+        direct.lost()
+        with pytest.raises(ConnectionError):
+            await waiting
+        with pytest.raises(ConnectionError):
+            await direct.whole(lambda _: None)
 
     asyncio.run(run())
 

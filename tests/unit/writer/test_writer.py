@@ -22,7 +22,7 @@ from gateway.errors import StorageFailed
 from gateway.model import Decision, Instance, Job, Outcome, Result, Verdict
 from gateway.store.inflight import Inflight
 from gateway.writer.client import WriterClient, operator
-from gateway.writer.messages import LENGTH, Closed, Discard, Failed, Hello, Opened, Release, Reply, Request
+from gateway.writer.messages import LENGTH, Closed, Committed, Discard, Failed, Hello, Opened, Release, Reply, Request
 from tests.system.senders import ct, encoded
 from tests.unit.writer.stage import Deliverer, Stage, delivering, until
 from transforms.dataset.convert import to_implicit_le
@@ -68,6 +68,23 @@ def test_same_bytes_again_is_a_success_and_no_second_object(stage: Stage) -> Non
     until(lambda: stage.states() == {"1.1>a": "delivered"})
     assert len(it.jobs) == 1
     until(lambda: stage.spool.names() == [])
+
+
+def test_several_at_once_are_answered_each_in_their_order(stage: Stage) -> None:
+    it = delivering(stage)
+    assert it.client is not None
+    twice = stage.make("1.1")
+    some = [twice, stage.make("1.2"), twice, stage.make("1.1", b"other")]
+    answers = it.client.received_all([(each, ()) for each in some])
+    assert [each.outcome for each in answers if isinstance(each, Committed)] == [
+        "stored",
+        "stored",
+        "duplicate",
+        "conflict",
+    ]
+    stage.stop()
+    lost = it.client.received_all([(stage.make("1.3"), ()), (stage.make("1.4"), ())])
+    assert [getattr(each, "reason", "") for each in lost] == ["writer-lost", "writer-lost"]
 
 
 def test_same_uid_other_bytes_is_kept_beside_and_held(stage: Stage) -> None:
