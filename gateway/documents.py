@@ -10,7 +10,6 @@ Reasons: encapsulated-document, document-names-somebody, document-kind, and thos
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.errors import HoldObject
@@ -62,7 +61,7 @@ def deidentified(
         source, syntax, table, context, index=index, patient=patient, ran=ran, document=found.value, remover=remover,
         trace=trace,
     )  # fmt: skip
-    return replace(done, steps=(*done.steps, found.step)) if found.step else done
+    return done.after(found.step) if found.step else done
 
 
 def document_for(

@@ -14,10 +14,9 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from gateway.cli.deid_file import FileResult, Settings, compiled, egress, patient_map, read_profile, run
 from gateway.cli.deid_look import Look, Studies, Told, look
@@ -42,8 +41,7 @@ Documents = Literal["remove", "clean", "clean-or-hold", "hold"]
 _ready: tuple[Settings, Tables, Context] | None = None  # of this worker process
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A command line, read; deid_command.py says what each is."""
 
     inputs: tuple[Path, ...]
@@ -197,7 +195,7 @@ def _mapped(results: Iterator[FileResult], folder: Path | None) -> list[FileResu
         done = []
         for each in results:
             mapping.add(each.pairs)
-            done.append(replace(each, pairs=None))
+            done.append(each._replace(pairs=None))
         patients, uids = mapping.write()
     except GatewayError as error:
         fail(str(error))
@@ -313,7 +311,7 @@ def _write_report(
         if each.reason:
             line |= {"reason": each.reason, "detail": each.detail}
         if each.outcome == "done":
-            line |= {"output": each.output, "methods": list(each.codes), "actions": each.actions}
+            line |= {"output": each.output, "methods": list(each.codes), "actions": dict(each.actions)}
             line |= {"document": each.document} if each.document else {}
             line |= {"pixels": each.pixels} if each.pixels else {}
         lines.append(line)

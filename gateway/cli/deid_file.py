@@ -14,10 +14,9 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.appearing import give_name, unnamed
 from gateway.cli.deid_look import NOTHING, Told, unpacked
@@ -47,8 +46,7 @@ _STUDIES = 128  # of which is known what they hold, some 0.1 MB each; more are r
 _IN_MEMORY = 64 << 20  # inflated bytes held in memory; more are written beside the output first
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """A profile as a site has it: a standard's profile, options of PS3.15 E.3, ordered exceptions."""
 
     extends: str = "basic"
@@ -58,12 +56,11 @@ class Chosen:
     documents: str = "remove"  # what becomes of encapsulated documents
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What every process needs. `key` stays out of representations."""
 
     profile: Chosen
-    key: bytes = field(repr=False)
+    key: bytes
     project: str
     out: Path
     report: bool
@@ -75,9 +72,11 @@ class Settings:
     recipients: tuple[Path, ...] = ()  # certificates of who may go back (PS3.15 E.1.1)
     issuer: str = ""  # whose the Patient IDs are of objects that name nobody
 
+    def __repr__(self) -> str:
+        return f"Settings(profile={self.profile!r}, project={self.project!r})"
 
-@dataclass(frozen=True, slots=True)
-class FileResult:
+
+class FileResult(NamedTuple):
     """What came of one input."""
 
     outcome: str  # done, held, skipped
@@ -87,10 +86,13 @@ class FileResult:
     codes: tuple[str, ...] = ()
     pixels: str = ""  # what was done to them
     document: str = ""  # what became of an encapsulated one
-    actions: dict[str, int] = field(default_factory=dict)
+    actions: tuple[tuple[str, int], ...] = ()  # how many elements each was done to, where a report was asked for
     references: tuple[str, ...] = ()  # SOP Instance UIDs it refers to, as they are now
-    pairs: Pairs | None = field(default=None, repr=False)  # only where a mapping was asked for
+    pairs: Pairs | None = None  # only where a mapping was asked for
     entry: Entry | None = None  # only where a manifest was asked for
+
+    def __repr__(self) -> str:
+        return f"FileResult({self.outcome!r}, {self.reason!r}, {self.output!r})"
 
 
 def read_profile(name: str, options: tuple[str, ...], documents: str | None = None) -> Chosen:
@@ -214,7 +216,7 @@ def _made(
         codes=done.codes,
         pixels="".join(pixels),
         document=next((step for step in done.steps if step.startswith("document:")), ""),
-        actions=dict(sorted(counts.items())),
+        actions=tuple(sorted(counts.items())),
         references=tuple(sorted(done.references)),
         pairs=pairs,
         entry=entry,
@@ -226,7 +228,7 @@ def _sealed(data: ByteSource, syntax: str, done: Deidentified, settings: Setting
     from gateway.security.reidentification import read_recipients, seal  # what few ask for
 
     plan, told = seal(data, done.plan, syntax, read_recipients(settings.recipients), context)
-    return replace(done, plan=plan, steps=(*done.steps, told))
+    return done.after(told, plan)
 
 
 @lru_cache(maxsize=1)
@@ -277,7 +279,7 @@ def _with_others(who: Pseudonym | None, others: frozenset[Patient], settings: Se
     if who is None or found is None:
         return who
     try:
-        return replace(who, others={each: found.find(each)[1] for each in others})
+        return who.knowing({each: found.find(each)[1] for each in others})
     except HoldObject as error:
         raise HoldObject(error.reason, f"of a Patient ID in an item: {error.detail}") from None
 

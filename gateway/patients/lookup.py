@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from gateway.config.schema import Deidentify
@@ -104,7 +103,7 @@ class Patients:
         """The same, with those of other patients whom its items name. Raises HoldObject, WaitObject."""
         find = self._previewed if preview else self._of
         try:
-            return replace(pseudonym, others={each: find(each) for each in others})
+            return pseudonym.knowing({each: find(each) for each in others})
         except HoldObject as error:
             raise HoldObject(error.reason, f"of a Patient ID in an item: {error.detail}") from None
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -29,8 +28,7 @@ class Row(NamedTuple):
         return self.tag if self.tag == PRIVATE else f"({self.tag[:4]},{self.tag[4:]})"
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """An application level confidentiality profile."""
 
     name: str

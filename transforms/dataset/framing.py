@@ -138,6 +138,8 @@ class Walk:
     )  # fmt: skip
 
     def __init__(self, source: ByteSource, syntax: syntaxes.TransferSyntax, limits: Limits) -> None:
+        if not 1 <= limits.depth <= 100:
+            raise ValueError("depth must be within 1..100: the walk recurses, twice a level")
         self.source = source
         self.limits = limits
         self.encapsulated = syntax.encapsulated

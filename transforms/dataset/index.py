@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from transforms.dataset.syntax import TransferSyntax
@@ -18,11 +17,10 @@ from transforms.source import ByteSource
 Entry = tuple[str, int, int, int, int]  # VR, header offset, value offset, length, end offset: see Element
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What one data set may cost. The defaults are docs' budgets; a listener may set others."""
 
-    depth: int = 32  # nested sequences
+    depth: int = 32  # nested sequences, 1 to 100: the walk recurses, twice a level
     elements: int = 200_000  # elements and items, all levels
     fragments: int = 2_000_000  # of encapsulated pixel data
     inflated: int = 4 << 30  # bytes a deflated data set may become
@@ -31,10 +29,6 @@ class Limits:
     keep_value: int = 4 << 10  # deflated only: values up to this size are kept in the index
     keep_total: int = 4 << 20  # deflated only: bytes of values kept in all
     pixel_length: Literal["warn", "refuse"] = "warn"  # native Pixel Data that is not Rows x Columns x ... bytes
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.depth <= 100:
-            raise ValueError("depth must be within 1..100: the walk recurses, twice a level")
 
 
 class Element(NamedTuple):

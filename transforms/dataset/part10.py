@@ -8,9 +8,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import unpack
-from typing import Final
+from typing import Final, NamedTuple
 
 from transforms.dataset import syntax as syntaxes
 from transforms.dataset.elements import LITTLE, LONG_VRS, SHORT_VRS, UNDEFINED, header_bytes
@@ -28,8 +27,7 @@ _SHORT = LITTLE.short.unpack_from
 _READ = (0x0000, 0x0002, 0x0003, 0x0010)  # elements of group 0002 that are looked into
 
 
-@dataclass(frozen=True, slots=True)
-class Part10:
+class Part10(NamedTuple):
     """What a file's meta information says, and where its data set begins."""
 
     syntax: str  # Transfer Syntax UID (0002,0010); guessed from the bytes where tolerant and absent

@@ -13,8 +13,7 @@ Reasons: pixel-data-vr, pixel-data-native, pixel-size-unknown, bulk-vr, dummy-to
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from transforms.dataset.elements import LONG_VRS, PIXEL_DATA, UNDEFINED, header_bytes
 from transforms.deidentify import binary, dummies, private, rules
@@ -49,8 +48,7 @@ REMOVED: Final = 0x00120062  # Patient Identity Removed
 TEMPORAL: Final = 0x00280303  # Longitudinal Temporal Information Modified
 
 
-@dataclass(frozen=True, slots=True)
-class Traced:
+class Traced(NamedTuple):
     """What happened to one element. No value: `offset` and `length` say where the old one stands in the source."""
 
     path: str  # "PatientID", "ReferencedStudySequence[1].ReferencedSOPInstanceUID"

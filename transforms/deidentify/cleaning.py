@@ -8,9 +8,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from transforms.deidentify.ages import OLDEST
 from transforms.deidentify.context import Context
@@ -23,8 +22,7 @@ _SHORT: Final = 32  # bytes; the dates of a study are few
 _moved = lru_cache(maxsize=4096)(moved)
 
 
-@dataclass(frozen=True, slots=True)
-class Cleaning:
+class Cleaning(NamedTuple):
     """What cleaning one object takes."""
 
     context: Context

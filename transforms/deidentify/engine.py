@@ -14,7 +14,6 @@ overlay-in-pixels; and those of patient.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
@@ -45,20 +44,44 @@ _PADDING: Final = b"\0 "
 _EARLY: Final = frozenset({CHARSET, _SOP_CLASS, PATIENT_ID, ISSUER})  # what cleaning hangs on
 
 
-@dataclass(frozen=True, slots=True)
 class Deidentified:
     """A finished plan over the source, and who the object is now."""
 
-    plan: EditPlan
-    sop_class: str
-    sop_instance: str
-    study: str  # "" where the IOD has none
-    series: str
-    patient_id: str  # the pseudonym
-    steps: tuple[str, ...]  # what ran to its end
-    codes: tuple[str, ...]  # CID 7050, scheme DCM
-    references: frozenset[str] = frozenset()  # SOP Instance UIDs it refers to, as they are now
-    elements: tuple[Traced, ...] = field(default=(), repr=False)  # only where `trace` was asked for
+    __slots__ = (
+        "codes", "elements", "patient_id", "plan", "references", "series", "sop_class", "sop_instance", "steps",
+        "study",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        plan: EditPlan,
+        sop_class: str,
+        sop_instance: str,
+        study: str,  # "" where the IOD has none
+        series: str,
+        patient_id: str,  # the pseudonym
+        steps: tuple[str, ...],  # what ran to its end
+        codes: tuple[str, ...],  # CID 7050, scheme DCM
+        references: frozenset[str] = frozenset(),  # SOP Instance UIDs it refers to, as they are now
+        elements: tuple[Traced, ...] = (),  # only where `trace` was asked for
+    ) -> None:
+        self.plan = plan
+        self.sop_class = sop_class
+        self.sop_instance = sop_instance
+        self.study = study
+        self.series = series
+        self.patient_id = patient_id
+        self.steps = steps
+        self.codes = codes
+        self.references = references
+        self.elements = elements
+
+    def after(self, step: str, plan: EditPlan | None = None) -> Deidentified:
+        """The same when one more step has run, which may have changed the plan."""
+        return Deidentified(
+            plan or self.plan, self.sop_class, self.sop_instance, self.study, self.series, self.patient_id,
+            (*self.steps, step), self.codes, self.references, self.elements,
+        )  # fmt: skip
 
 
 def deidentify(

@@ -19,8 +19,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from transforms.dataset import framing
 from transforms.dataset.index import Index
@@ -37,16 +36,17 @@ _PADDING: Final = b"\0 "
 _READ: Final = 1 << 12  # bytes of one value; identifiers are shorter
 
 
-@dataclass(frozen=True, slots=True)
-class Patient:
+class Patient(NamedTuple):
     """Patient ID and Issuer of Patient ID, normalised. `text`: both are UTF-8."""
 
-    patient_id: bytes = field(repr=False)
-    issuer: bytes = field(default=b"", repr=False)
+    patient_id: bytes
+    issuer: bytes = b""
     text: bool = True
 
+    def __repr__(self) -> str:
+        return f"Patient(text={self.text})"
 
-@dataclass(frozen=True, slots=True)
+
 class Pseudonym:
     """What is written to Patient ID and Patient's Name instead of what the key makes. Raises TransformError.
 
@@ -54,14 +54,24 @@ class Pseudonym:
     name none, are called in items; None where the key makes it, else one that is missing raises OtherPatients.
     """
 
-    text: str
-    of: Patient
-    issuer: bytes = field(default=b"", repr=False)
-    others: Mapping[Patient, str] | None = field(default=None, repr=False, compare=False)
+    __slots__ = ("issuer", "of", "others", "text")
 
-    def __post_init__(self) -> None:
-        if why := problem(self.text):
+    def __init__(
+        self, text: str, of: Patient, issuer: bytes = b"", others: Mapping[Patient, str] | None = None
+    ) -> None:
+        if why := problem(text):
             raise TransformError("pseudonym-invalid", why)
+        self.text = text
+        self.of = of
+        self.issuer = issuer
+        self.others = others
+
+    def __repr__(self) -> str:
+        return f"Pseudonym({self.text!r})"
+
+    def knowing(self, others: Mapping[Patient, str]) -> Pseudonym:
+        """The same, with what other patients are called."""
+        return Pseudonym(self.text, self.of, self.issuer, others)
 
 
 class OtherPatients(TransformError):
@@ -138,7 +148,7 @@ def issuer_of(text: str) -> bytes:
 
 def issued(patient: Patient, issuer: bytes) -> Patient:
     """The patient, of this issuer where the object names none."""
-    return replace(patient, issuer=issuer) if issuer and not patient.issuer else patient
+    return patient._replace(issuer=issuer) if issuer and not patient.issuer else patient
 
 
 def read_patient(source: ByteSource, syntax_uid: str, index: Index | None = None) -> Patient:

@@ -16,11 +16,11 @@ from typing import Final
 
 from transforms.egress import scanner
 from transforms.egress.classes import CLASSES, PATIENT_ID, Kept
-from transforms.egress.harvest import Harvest, charset_of
+from transforms.egress.harvest import Harvest, charset_of, together
 from transforms.egress.identifiers import Record
 from transforms.egress.passed import Passed
 from transforms.egress.scanner import Large, Leaf, Scan
-from transforms.egress.search import NAMES_ONLY, Hit, Searcher
+from transforms.egress.search import NAMES_ONLY, Hit, Searcher, Suspicion
 from transforms.source import ByteSource, BytesSource
 
 WINDOW: Final = 4 << 20  # bytes of a long element searched at a time
@@ -121,14 +121,19 @@ class Study:
         suspicion = searcher.suspects(raw, explicit)
         if suspicion is not None:
             charset = charset_of(scan.chunks)
-            for chunk in fresh:
-                leaves = scanner.leaves(chunk, explicit, charset)
-                hits = [h for leaf in leaves if not _is(leaf, given) for h in searcher.hits(leaf, suspicion)]
-                found.extend(hits)
-                if not hits:
-                    self._remember(state, (chunk,))
-        else:
-            self._remember(state, fresh)
+
+            def hits_in(data: bytes, suspicion: Suspicion = suspicion) -> list[Hit]:
+                leaves = scanner.leaves(data, explicit, charset)
+                return [hit for leaf in leaves if not _is(leaf, given) for hit in searcher.hits(leaf, suspicion)]
+
+            if hits_in(together(fresh)):  # in which of them? The others need not be searched again
+                for chunk in fresh:
+                    hits = hits_in(chunk)
+                    found.extend(hits)
+                    if not hits:
+                        self._remember(state, (chunk,))
+                fresh = []
+        self._remember(state, fresh)
         state.clean.learn(scan.stretches)
         suspicion = suspicion or NAMES_ONLY
         for element in meta:

@@ -7,8 +7,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from transforms.dictionary import DicomDictionary
 
@@ -80,8 +79,7 @@ def class_of(tag: int, vr: str) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """What leaves on purpose."""
 
     classes: frozenset[str] = frozenset()

@@ -65,10 +65,9 @@ class Harvest:
                 seen.clear()
                 scan = scanner.scan(source, syntax)
             self._charset = charset
-        for chunk in seen.fresh(scan.chunks):
-            self._learn(scanner.leaves(chunk, explicit, charset))
-            if len(chunk) <= _LONG:
-                seen.elements.add(chunk)
+        fresh = seen.fresh(scan.chunks)
+        self._learn(scanner.leaves(together(fresh), explicit, charset))
+        seen.elements.update([chunk for chunk in fresh if len(chunk) <= _LONG])
         seen.learn(scan.stretches)
         self._large(source, scan, explicit, charset)
 
@@ -100,6 +99,11 @@ class Harvest:
             day = part.strip(b"\0 ")[:8]
             if len(day) == 8 and day.isdigit():
                 self.identifiers.add_date(name, day, tag)
+
+
+def together(chunks: list[bytes]) -> bytes:
+    """Elements as one, to be read in the data set's character set: what says which that is, is left out."""
+    return b"".join([chunk for chunk in chunks if not chunk.startswith(CHARSET)])
 
 
 def charset_of(chunks: list[bytes]) -> bytes:
