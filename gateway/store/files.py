@@ -20,12 +20,12 @@ class FileSource:
     `sha256` is that of its bytes, where it is known already.
     """
 
-    __slots__ = ("_descriptor", "_head", "_lent", "_start", "sha256", "size")
+    __slots__ = ("_descriptor", "_head", "_of", "_start", "sha256", "size")
 
     def __init__(self, descriptor: int, start: int, size: int, sha256: str = "") -> None:
         self._descriptor = descriptor
         self._head: bytes | None = None
-        self._lent = False
+        self._of: FileSource | None = None  # whose descriptor it reads
         self._start = start
         self.sha256 = sha256
         self.size = size
@@ -41,14 +41,16 @@ class FileSource:
         return self._read(offset, min(length, self.size - offset))
 
     def after(self, offset: int) -> FileSource:
-        """Its bytes from `offset` on: a data set behind its File Meta. To be read only while this one is open."""
-        rest = FileSource(self._descriptor, self._start + offset, self.size - offset)
-        rest._lent = True
+        """Its bytes from `offset` on: a data set behind its File Meta. It ends with this one."""
+        rest = FileSource(-1, self._start + offset, self.size - offset)
+        rest._of = self
         if self._head is not None:
             rest._head = self._head[offset:]
         return rest
 
     def _read(self, offset: int, length: int) -> bytes:
+        if self._of is not None:
+            return self._of._read(self._start - self._of._start + offset, length)
         if length <= 0:
             return b""
         try:
@@ -63,10 +65,10 @@ class FileSource:
         return data
 
     def close(self) -> None:
-        """Give the descriptor back, where it is not another's."""
-        if self._descriptor >= 0 and not self._lent:
+        """Give the descriptor back."""
+        if self._descriptor >= 0:
             os.close(self._descriptor)
-        self._descriptor = -1
+            self._descriptor = -1
 
     def __enter__(self) -> FileSource:
         return self

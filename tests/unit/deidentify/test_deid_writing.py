@@ -66,6 +66,21 @@ def test_the_rest_of_a_file_is_what_stands_behind(tmp_path: Path, size: int, fir
                 for length in (0, 1, 3000, 1 << 16, 1 << 17):
                     assert rest.pread(at, length) == CONTENT[7:size][at : at + length]
         assert file.pread(size - 1, 5) == CONTENT[size - 1 : size], "the rest has not closed it"
+        nested = file.after(7).after(2)
+        assert nested.pread(0, 9) == CONTENT[9:size][:9] and nested.size == size - 9
+
+
+def test_the_rest_ends_with_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "in"
+    path.write_bytes(CONTENT)
+    with FileSource(os.open(path, os.O_RDONLY), 0, len(CONTENT)) as file:
+        rest = file.after(7)
+    other = os.open(__file__, os.O_RDONLY)  # what has the descriptor's number now is nobody's business
+    try:
+        with pytest.raises(GatewayError):
+            rest.pread(0, 4)
+    finally:
+        os.close(other)
 
 
 def test_a_folder_that_cannot_be_read_is_not_passed_over(
