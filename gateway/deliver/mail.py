@@ -9,15 +9,14 @@ Rules of this file
   was taken is not sent again. One that may have been (a lost answer, a kill) is sent again under the same Message-ID,
   and that is logged: who gets it can tell, and so can who reads the log.
 * A member that the profile does not take, or that is longer than a message may be, is held by itself. 4xx waits,
-  5xx holds the members of that message; whatever says nothing of a message keeps all that is left waiting.
+  5xx holds the members of that message; whatever says nothing of a message keeps all that is left waiting (staging.py
+  says of ours which that is).
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
-import shutil
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,13 +28,12 @@ from uuid import uuid4
 from gateway.audit.events import Party
 from gateway.config.mail import MailDestination
 from gateway.deliver.contract import Answer, Need
-from gateway.deliver.staging import Staged, judged, kept, staged
+from gateway.deliver.staging import Staged, judged, kept, meaning, staged, trying
 from gateway.errors import DestinationDown, GatewayError, HoldObject
 from gateway.folders import made, opaque
 from gateway.logs import fields
 from gateway.mail.message import Letter
 from gateway.mail.smtp import Submission, Unconfirmed
-from gateway.media.errors import MediaError
 from gateway.media.mailing import Post
 from gateway.media.members import FileMember
 from gateway.media.progress import Told
@@ -47,7 +45,6 @@ from gateway.security.signers import pin_of
 
 log = logging.getLogger("deliver")
 
-_HELD: Final = frozenset({"media-too-large", "media-profile"})  # of one message; all else may pass
 PLANNED: Final = "planned"  # it was not taken
 TRYING: Final = "trying"  # it may have been
 TAKEN: Final = "taken"
@@ -113,21 +110,11 @@ class MailSession:
         staging = self._state / "mail" / f"{making}.making"
         told = Told(self._state / "media", unit.group)
         answers: dict[int, Answer] = {}
-        try:
+        with trying(told, staging):
             made(self._state / "media")
-            made(staging.parent)
-            shutil.rmtree(staging, ignore_errors=True)  # of a try that was killed: a unit is with one worker at a time
-            staging.mkdir(mode=0o700)
             taken = judged(staged(staging, self._secret, members, answers), self._post.order, answers)
             if taken:
                 self._sent(unit, taken, staging, told, answers)
-        except MediaError as error:
-            raise HoldObject(error.reason, error.detail) from error
-        except OSError as error:
-            raise DestinationDown("media-unavailable", os.strerror(error.errno or 5)) from error
-        finally:
-            told.end()
-            shutil.rmtree(staging, ignore_errors=True)
         return answers
 
     def close(self, *, orderly: bool = True) -> None:
@@ -205,10 +192,10 @@ class MailSession:
         try:
             self._post.written([FileMember(each.path, n) for n, each in enumerate(theirs, 1)], letter, file, told)
         except GatewayError as error:
-            if error.reason in _HELD:
-                return Answer(Result.HELD, None, error.reason)
-            reason = error.reason if isinstance(error, MediaError) else "media-keys"  # a certificate's end, a token
-            raise DestinationDown(reason, error.detail) from error
+            found = meaning(error)
+            if isinstance(found, HoldObject):
+                return Answer(Result.HELD, None, found.reason)
+            raise found from error
         if message.state == TRYING:
             log.warning(fields("mail-again", name=message.id))
         server = self._listening()

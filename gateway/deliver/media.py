@@ -8,7 +8,7 @@ Rules of this file
 * Members are staged in the state directory, private like the spool. Of a secure set nothing is ever in DIR that is not
   encrypted.
 * A member that the application profile does not take, or that cannot stand in the set's directory, is held by itself;
-  the others leave. Everything else (a full disk, an expired certificate) keeps the whole unit waiting.
+  the others leave. What else goes wrong keeps the whole unit waiting, or holds it: staging.py says which.
 * The set is made and verified under a hidden name (gateway/media), its receipt is kept in the state directory, and then
   it gets its name. One that is there already is compared with its receipt: the same is delivered, another an obstacle.
 """
@@ -18,10 +18,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 from uuid import uuid4
 
 from gateway.audit.events import Party
@@ -29,23 +28,18 @@ from gateway.config.schema import MediaDestination
 from gateway.config.secrets import resolve
 from gateway.deliver.contract import Answer, Need
 from gateway.deliver.folder import sync
-from gateway.deliver.staging import Staged, judged, kept, staged
-from gateway.errors import DestinationDown, GatewayError, HoldObject
+from gateway.deliver.staging import Staged, judged, kept, staged, trying
+from gateway.errors import DestinationDown, GatewayError
 from gateway.folders import made, opaque
-from gateway.media.errors import MediaError
 from gateway.media.making import Order, make
 from gateway.media.members import FileMember
 from gateway.media.progress import Told
 from gateway.media.secure import protection
 from gateway.model import Unit
 from gateway.pipeline import Outgoing
-from gateway.security.cms.errors import NotWritten
 from gateway.security.cms.passwords import Password
-from gateway.security.signed import NotSigned
 from gateway.security.signers import pin_of
 from profiles.media import load
-
-_DOWN: Final = frozenset({"media-disk-full", "media-unreadable", "media-output", "media-not-reconciled"})
 
 
 class MediaCarrier:
@@ -99,25 +93,12 @@ class MediaSession:
         making = opaque(self._secret, "making", str(unit.group or self.association))
         staging, hidden = self._state / making, self._folder / f".{making}"
         told = Told(self._state, unit.group)
-        try:
-            shutil.rmtree(staging, ignore_errors=True)  # of a try that was killed: a unit is with one worker at a time
-            shutil.rmtree(hidden, ignore_errors=True)
-            staging.mkdir(mode=0o700)
-            answers: dict[int, Answer] = {}
+        answers: dict[int, Answer] = {}
+        with trying(told, staging, hidden):
             found = staged(staging, self._secret, members, answers)
             taken = [each for each, _ in judged(found, self._order, answers)]
             if taken:
                 self._made(unit, taken, hidden, told)
-        except MediaError as error:
-            if error.reason in _DOWN:
-                raise DestinationDown(error.reason, error.detail) from error
-            raise HoldObject(error.reason, error.detail) from error
-        except OSError as error:
-            raise DestinationDown("media-unavailable", os.strerror(error.errno or 5)) from error
-        finally:
-            told.end()
-            shutil.rmtree(staging, ignore_errors=True)
-            shutil.rmtree(hidden, ignore_errors=True)
         for each in taken:
             answers[each.delivery] = each.delivered
         return answers
@@ -126,7 +107,7 @@ class MediaSession:
         return
 
     def _made(self, unit: Unit, taken: list[Staged], hidden: Path, told: Told) -> None:
-        """The set under its name. Raises MediaError, OSError, DestinationDown."""
+        """The set under its name. Raises GatewayError, OSError."""
         digest = hashlib.sha256("\0".join(sorted(each.stored for each in taken)).encode()).hexdigest()
         name = opaque(self._secret, "unit", f"{unit.route}\0{unit.uid}")
         late = f"late-{unit.follow_up}-" if unit.follow_up else ""
@@ -137,14 +118,7 @@ class MediaSession:
                 raise DestinationDown("media-differs", "a set of this group's name is there and is another one")
             return
         members = [FileMember(each.path, number) for number, each in enumerate(taken, 1)]
-        try:
-            make(members, self._order, hidden, told)
-        except (NotWritten, NotSigned) as error:  # a certificate's time is over
-            raise DestinationDown("media-keys", str(error)) from error
-        except GatewayError as error:
-            if not error.reason.startswith("token-"):
-                raise
-            raise DestinationDown("media-keys", str(error)) from error
+        make(members, self._order, hidden, told)
         kept(receipt, _found(hidden))
         hidden.rename(final)
         sync(self._folder)
