@@ -219,8 +219,8 @@ class _Opening:
                 self._object(source, file)
                 self._report.unlisted += not listed
         except (TransformError, GatewayError) as error:
-            if error.reason in ("media-disk-full", "media-secure"):
-                raise
+            if error.reason in ("media-disk-full", "media-secure") or error.reason.startswith("token-"):
+                raise  # nothing that is wrong with this file
             self._problem(str(error), path)
 
     def _object(self, source: ByteSource, file: File | None) -> None:

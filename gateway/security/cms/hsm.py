@@ -8,6 +8,7 @@ Rules of this file
 * A PIN that was wrong is not tried again before a restart: tokens lock themselves after a few, and inboxes and
   destinations try for ever.
 * Hashing is done here, the token gets digests. What it cannot do is told (token-failed), never done in another way.
+* What does not decrypt is the token's fault or the message's: where its answer says neither, it is given what we know.
 
 Reasons: token-unusable (no module, no token, no such key, wrong PIN), token-failed.
 """
@@ -36,6 +37,7 @@ _DIGEST_INFO: Final = {
     "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
 }
 
+_PROBE: Final = b"does this token decrypt"
 _OPENING: Final = Lock()
 _REFUSED: Final[set[tuple[str, bytes | None, bytes]]] = set()  # (module, token, digest of the PIN)
 _OPEN: Final[dict[str, tuple[RsaKey | EcKey, tuple[x509.Certificate, ...]]]] = {}  # by URI
@@ -103,15 +105,13 @@ class _TokenKey:
         return f"{type(self).__name__}()"
 
     @contextmanager
-    def _asked(self, *, decrypting: bool = False) -> Iterator[Any]:
+    def _asked(self) -> Iterator[Any]:
         import pkcs11
 
         with self._lock:
             try:
                 yield self._key
             except pkcs11.PKCS11Error as error:
-                if decrypting and isinstance(error, _bad_padding()):
-                    raise ValueError("it does not decrypt") from None  # as cryptography says it
                 self.failed = True
                 raise GatewayError("token-failed", type(error).__name__) from None
             except AttributeError:  # so the library says it
@@ -146,18 +146,20 @@ class RsaKey(_TokenKey):
 
     def decrypt(self, data: bytes, scheme: padding.AsymmetricPadding) -> bytes:
         """PKCS #1 v1.5, or RSAES-OAEP. Raises ValueError where the padding is not right."""
-        from pkcs11 import MGF, Mechanism
+        from pkcs11 import EncryptedDataInvalid, EncryptedDataLenRange, GeneralError, PKCS11Error
 
-        with self._asked(decrypting=True) as key:
-            if isinstance(scheme, padding.PKCS1v15):
-                clear: bytes = key.decrypt(data, mechanism=Mechanism.RSA_PKCS)
-            else:
-                assert isinstance(scheme, padding.OAEP)
-                name = scheme.algorithm.name.upper()
-                mechanism = Mechanism.SHA_1 if name == "SHA1" else Mechanism[name]
-                parameters = (mechanism, MGF[name], None)
-                clear = key.decrypt(data, mechanism=Mechanism.RSA_PKCS_OAEP, mechanism_param=parameters)
-        return clear
+        with self._asked() as key:
+            try:
+                return _decrypted(key, data, scheme)
+            except (EncryptedDataInvalid, EncryptedDataLenRange):
+                raise ValueError("it does not decrypt") from None  # as cryptography says it
+            except GeneralError as error:  # SoftHSM2 means the padding by it; others that they cannot now
+                if _decrypted(key, self._public.encrypt(_PROBE, scheme), scheme) != _PROBE:
+                    raise PKCS11Error from error
+            try:
+                return _decrypted(key, data, scheme)
+            except GeneralError:
+                raise ValueError("it does not decrypt") from None
 
 
 class EcKey(_TokenKey):
@@ -199,11 +201,17 @@ class EcKey(_TokenKey):
         return secret.rjust(size, b"\0")
 
 
-def _bad_padding() -> tuple[type[Exception], ...]:
-    """What tokens answer where the padding is not right; SoftHSM2 says GeneralError."""
-    import pkcs11
+def _decrypted(key: Any, data: bytes, scheme: padding.AsymmetricPadding) -> bytes:
+    from pkcs11 import MGF, Mechanism
 
-    return pkcs11.EncryptedDataInvalid, pkcs11.EncryptedDataLenRange, pkcs11.GeneralError
+    if isinstance(scheme, padding.PKCS1v15):
+        clear: bytes = key.decrypt(data, mechanism=Mechanism.RSA_PKCS)
+    else:
+        assert isinstance(scheme, padding.OAEP)
+        name = scheme.algorithm.name.upper()
+        parameters = (Mechanism.SHA_1 if name == "SHA1" else Mechanism[name], MGF[name], None)
+        clear = key.decrypt(data, mechanism=Mechanism.RSA_PKCS_OAEP, mechanism_param=parameters)
+    return clear
 
 
 def _parsed(uri: str) -> tuple[dict[str, bytes], str]:

@@ -24,6 +24,7 @@ from gateway.media.opening import open_medium
 from gateway.media.secure import protection
 from gateway.receive.media import MediaInbox
 from gateway.rulebook import compile_ruleset
+from gateway.security.cms.recipients import Holder
 from gateway.store.spool import Spool
 from profiles.media import load
 from tests.unit.media.objects import files
@@ -152,6 +153,34 @@ def test_secure_media_are_opened_and_their_signers_judged(tmp_path: Path, pki: P
     stage.settle()
     assert "media-unsigned" in stage.reason()
     assert (stage.ends("processed"), len(stage.writer.instances)) == (["signed.iso"], 4)
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_a_token_that_cannot_decrypt_now_leaves_the_medium(
+    tmp_path: Path, pki: Pki, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """At the DICOMDIR, or at any file after it: nothing is wrong with the medium."""
+    stage = Stage(tmp_path, KEYS)
+    place = stage.put("signed.iso", secure(pki, signed=True))
+    left, real = [after], Holder.__init__
+
+    class Busy:
+        def __init__(self, key: Any) -> None:
+            self.public_key, self._decrypt = key.public_key, key.decrypt
+
+        def decrypt(self, *asked: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                raise GatewayError("token-failed", "DeviceError")
+            return self._decrypt(*asked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Holder, "__init__", lambda self, key, certificate=None: real(self, Busy(key), certificate))
+        with pytest.raises(GatewayError, match="token-failed"):
+            stage.settle()
+    assert place.exists() and (stage.ends("processed"), stage.ends("failed"), stage.stored()) == ([], [], set())
+    assert stage.settle() == 1
+    assert stage.ends("processed") == ["signed.iso"] and len(stage.stored()) == 4
 
 
 def test_a_signer_that_was_revoked_since_is_refused_and_a_list_that_is_away_leaves_media(
