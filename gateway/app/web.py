@@ -84,6 +84,8 @@ class Web:
                 continue
             here = Here(each, self._ruleset, self._spool, self._writer, commits, time.time)
             tokens = tokens_of(each.stow.bearer) if each.stow.bearer else None
+            if tokens is not None:
+                tokens.ready(0)  # its keys are on their way when the first caller comes
             server = StowServer(here, readers, self._admitted, tokens, lambda: self._draining)
             context = server_context(each.tls, each.tls.identity or config.identity) if each.tls else None
             served = server_config(server.app, each.stow.limits.head, each.stow.limits.idle)

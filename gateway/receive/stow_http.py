@@ -95,14 +95,19 @@ class StowServer:
         return PlainTextResponse("ok\n")
 
     async def _ready(self, request: Request) -> Response:
-        """What is stored now would be durable."""
+        """What is stored now would be durable, and whoever may store could be let in."""
+        reason = ""
         try:
             if self._draining():
                 raise StorageFailed("draining")
             self._here.writer.check()
             self._here.spool.check()
         except StorageFailed as error:
-            return PlainTextResponse(f"{error.reason}\n", 503, {"Retry-After": str(RETRY_AFTER)})
+            reason = error.reason
+        if not reason and self._tokens is not None and not await self._run(self._tokens.ready):
+            reason = "keys-unavailable"
+        if reason:
+            return PlainTextResponse(f"{reason}\n", 503, {"Retry-After": str(RETRY_AFTER)})
         return PlainTextResponse("ready\n")
 
     async def _capabilities(self, request: Request) -> Response:
@@ -232,9 +237,10 @@ class StowServer:
                 told = await self._run(partial(self._tokens.subject, request.headers.getlist("authorization")))
             except TokenRefused as error:
                 challenge = 'Bearer realm="DICOMweb"' + (f', error="{error.error}"' if error.error else "")
-                raise Refused(
-                    error.status, error.reason, headers={"WWW-Authenticate": challenge}, alert=bool(error.error)
-                ) from error
+                headers = {"WWW-Authenticate": challenge}
+                if error.status == 503:
+                    headers["Retry-After"] = str(RETRY_AFTER)
+                raise Refused(error.status, error.reason, headers=headers, alert=bool(error.error)) from error
             subject = subject or told
         return Caller(connection.address, subject)
 

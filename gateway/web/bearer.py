@@ -5,6 +5,8 @@ Rules of this file
 * Issuer, audience, expiry and scope are all checked, and none may be missing. A token is never logged.
 * A key set comes from a file, or from a URL under limits; one that cannot be fetched lets nobody in (503).
 * An unknown key id makes the set be fetched again, at most once in `COOLDOWN`: a caller cannot make us hammer a server.
+* One fetch at a time, on a thread of its own. Who can be judged by the keys that are known goes on; few of the others
+  wait for it, and not for long.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ log = logging.getLogger("bearer")
 TOKEN = 8 << 10  # bytes
 KEYS = 256 << 10  # bytes of a key set
 COOLDOWN = 60.0  # seconds
+WAIT = 2.0  # seconds that a caller waits for keys that are being fetched
+_MOST_WAITING = 8  # callers at once, each on a thread that others need, too
 _FETCH_TIME = 10.0
 _FAMILIES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 _LONGEST = 200  # characters of a subject
@@ -65,6 +69,15 @@ class Tokens:
         self._lock = threading.Lock()
         self._keys: list[jwk.Key] = []
         self._loaded = self._tried = float("-inf")
+        self._fetching: threading.Event | None = None  # set when it is over
+        self._waiting = 0
+
+    def ready(self, wait: float = WAIT) -> bool:
+        """Whether any token could be judged; waits so long for keys that are being fetched, and makes them be."""
+        fetching = self._fetched()
+        if fetching is not None and not self._usable():
+            self._awaited(fetching, wait)
+        return bool(self._usable())
 
     def subject(self, headers: list[str]) -> str:
         """Who the token of these Authorization headers speaks for: `bearer:ISSUER#SUB`. Raises TokenRefused."""
@@ -109,18 +122,57 @@ class Tokens:
         return []
 
     def _current(self, again: bool) -> list[jwk.Key]:
+        """The keys that are known; `again`: those known before do not do. Raises TokenRefused."""
+        fetching = self._fetched(again)
+        known = self._usable()
+        if fetching is not None and (again or not known):
+            over = self._awaited(fetching, WAIT)
+            known = self._usable() if over or not again else []
+        if not known:
+            raise TokenRefused(503, "keys-unavailable")
+        return known
+
+    def _usable(self) -> list[jwk.Key]:
+        with self._lock:
+            old = self._monotonic() - self._loaded > 2 * self._block.refresh
+            return [] if old else list(self._keys)
+
+    def _fetched(self, again: bool = False) -> threading.Event | None:
+        """The fetch that is under way, begun here where one is due."""
         with self._lock:
             now = self._monotonic()
-            old = now - self._loaded > self._block.refresh
-            if (old or again or not self._keys) and now - self._tried > COOLDOWN:
+            due = again or not self._keys or now - self._loaded > self._block.refresh
+            if self._fetching is None and due and now - self._tried > COOLDOWN:
                 self._tried = now
-                try:
-                    self._keys, self._loaded = key_set(self._load()), now
-                except (DestinationDown, GatewayError) as error:
-                    log.warning(fields("keys-unavailable", reason=error.reason, detail=error.detail))
-            if not self._keys or now - self._loaded > 2 * self._block.refresh:
-                raise TokenRefused(503, "keys-unavailable")
-            return list(self._keys)
+                self._fetching = threading.Event()
+                threading.Thread(target=self._fetch, args=(self._fetching, now), name="keys", daemon=True).start()
+            return self._fetching
+
+    def _fetch(self, over: threading.Event, now: float) -> None:
+        found: list[jwk.Key] = []
+        try:
+            found = key_set(self._load())
+        except (DestinationDown, GatewayError) as error:
+            log.warning(fields("keys-unavailable", reason=error.reason, detail=error.detail))
+        except Exception:
+            log.exception(fields("internal-error", reason="keys-unavailable"))
+        with self._lock:
+            if found:
+                self._keys, self._loaded = found, now
+            self._fetching = None
+        over.set()
+
+    def _awaited(self, fetching: threading.Event, wait: float) -> bool:
+        """Whether it was over in time."""
+        with self._lock:
+            if self._waiting >= _MOST_WAITING:
+                return fetching.is_set()
+            self._waiting += 1
+        try:
+            return fetching.wait(wait)
+        finally:
+            with self._lock:
+                self._waiting -= 1
 
     def _judge(self, claims: dict[str, Any]) -> None:
         block, now = self._block, self._clock()

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.web.test_bearer import CLAIMS, OTHER, signed, tokens
+from gateway.errors import DestinationDown
+from gateway.web.bearer import Tokens
+from tests.unit.web.test_bearer import BLOCK, CLAIMS, NOW, OTHER, RSA, public, signed, tokens
 from tests.wire.web import Server, file_of, multipart, request, serving, store, talk, uid_of
 
 
@@ -65,3 +67,26 @@ def test_a_refused_body_is_read_past_so_that_the_answer_is_seen(server: Server) 
     reply = talk(server.port, request(multipart(file_of(1, size=300000))))
     assert reply.status == 401 and "connection: close" in reply.head
     assert uid_of(1) not in server.stored()
+
+
+def test_without_keys_it_is_not_ready_and_says_why(tmp_path: Path) -> None:
+    """Nobody who asks to store would be let in; one who asks whether he may is told at once, and so are the others."""
+    served = [b""]
+    now = [0.0]
+
+    def load() -> bytes:
+        if not served[0]:
+            raise DestinationDown("connect-failed")
+        return served[0]
+
+    judge = Tokens(BLOCK, load, clock=lambda: NOW, monotonic=lambda: now[0])
+    with serving(tmp_path, tokens=judge) as server:
+        reply = talk(server.port, request(b"", "/ready", method="GET"))
+        assert (reply.status, reply.body) == (503, b"keys-unavailable\n") and "retry-after: " in reply.head
+        assert talk(server.port, request(b"", "/health", method="GET")).status == 200
+        reply = store(server.port, file_of(1), extra=bearer(signed(CLAIMS)))
+        assert (reply.status, reply.body) == (503, b"keys-unavailable\n") and "retry-after: " in reply.head
+        assert server.writer.notes == [], "no fault of the caller's"
+        served[0], now[0] = public(RSA), 61.0
+        assert talk(server.port, request(b"", "/ready", method="GET")).status == 200
+        assert store(server.port, file_of(1), extra=bearer(signed(CLAIMS))).status == 200

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from joserfc.jwk import KeySet
 
 from gateway.config.schema import Bearer
 from gateway.errors import DestinationDown, GatewayError
+from gateway.web import bearer
 from gateway.web.bearer import TokenRefused, Tokens, key_set
 
 NOW = 1_700_000_000.0
@@ -136,6 +140,107 @@ def test_without_keys_nobody_comes_in() -> None:
     with pytest.raises(TokenRefused) as caught:
         Tokens(BLOCK, load, clock=lambda: NOW).subject([f"Bearer {signed(CLAIMS)}"])
     assert (caught.value.status, caught.value.reason) == (503, "keys-unavailable")
+
+
+class Slow:
+    """A key server that answers when it is let."""
+
+    def __init__(self, *keys: Any) -> None:
+        self.keys = keys
+        self.asked = 0
+        self.let = threading.Event()
+
+    def __call__(self) -> bytes:
+        self.asked += 1
+        self.let.wait(20)
+        return public(*self.keys)
+
+
+def until(what: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def refusal(judge: Tokens, token: str) -> tuple[int, str]:
+    with pytest.raises(TokenRefused) as caught:
+        judge.subject([f"Bearer {token}"])
+    return caught.value.status, caught.value.reason
+
+
+def timed(do: Callable[[], object]) -> float:
+    began = time.monotonic()
+    do()
+    return time.monotonic() - began
+
+
+def test_while_keys_are_renewed_everybody_is_judged_by_those_that_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, slow = [0.0], Slow(RSA, OTHER)
+    slow.let.set()
+    judge = Tokens(BLOCK, slow, clock=lambda: NOW, monotonic=lambda: now[0])
+    assert judge.ready() and slow.asked == 1
+    slow.let.clear()
+    now[0] = BLOCK.refresh + 1
+    good = [f"Bearer {signed(CLAIMS)}"]
+    assert timed(lambda: [judge.subject(good) for _ in range(50)]) < bearer.WAIT / 2
+    assert judge.ready() and slow.asked == 2, "one fetch at a time"
+    slow.let.set()
+    until(lambda: judge._fetching is None)
+    now[0] = 3 * BLOCK.refresh
+    assert judge.subject(good), "the new ones count from when they were asked for"
+
+
+def test_who_needs_keys_that_do_not_come_is_told_soon_and_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bearer, "WAIT", 0.3)
+    slow = Slow(RSA)
+    judge = Tokens(BLOCK, slow, clock=lambda: NOW)
+    told: list[tuple[int, str]] = []
+    threads = [threading.Thread(target=lambda: told.append(refusal(judge, signed(CLAIMS)))) for _ in range(40)]
+    spent = timed(lambda: ([each.start() for each in threads], [each.join() for each in threads]))
+    assert set(told) == {(503, "keys-unavailable")} and len(told) == 40
+    assert spent < 5 and slow.asked == 1
+    assert not judge.ready(0)
+    slow.let.set()
+    until(lambda: judge.ready(0))
+    assert judge.subject([f"Bearer {signed(CLAIMS)}"])
+
+
+def test_a_key_that_nobody_knows_yet_is_waited_for_and_then_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bearer, "WAIT", 0.2)
+    now, slow = [0.0], Slow(RSA)
+    slow.let.set()
+    judge = Tokens(BLOCK, slow, clock=lambda: NOW, monotonic=lambda: now[0])
+    assert judge.ready()
+    slow.let.clear()
+    slow.keys, now[0] = (RSA, OTHER), 61.0
+    assert refusal(judge, signed(CLAIMS, OTHER)) == (503, "keys-unavailable")
+    assert judge.subject([f"Bearer {signed(CLAIMS)}"]), "others go on"
+    slow.let.set()
+    until(lambda: judge._fetching is None)
+    assert judge.subject([f"Bearer {signed(CLAIMS, OTHER)}"]) and slow.asked == 2
+
+
+def test_whatever_a_fetch_ends_with_another_follows() -> None:
+    now, ends = [0.0], [ValueError("a fault of ours"), DestinationDown("connect-failed")]
+
+    def load() -> bytes:
+        if ends:
+            raise ends.pop(0)
+        return public(RSA)
+
+    judge = Tokens(BLOCK, load, clock=lambda: NOW, monotonic=lambda: now[0])
+    for expected in (False, False, True):
+        assert judge.ready() is expected and judge.ready() is expected
+        now[0] += 61
+
+
+def test_keys_that_are_too_old_let_nobody_in() -> None:
+    now, ends = [0.0], [public(RSA)]
+    judge = Tokens(BLOCK, lambda: ends.pop(), clock=lambda: NOW, monotonic=lambda: now[0])
+    assert judge.ready()
+    now[0] = 2 * BLOCK.refresh + 1
+    assert not judge.ready() and refusal(judge, signed(CLAIMS)) == (503, "keys-unavailable")
 
 
 @pytest.mark.parametrize(
