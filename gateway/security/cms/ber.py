@@ -27,6 +27,8 @@ MOST: Final = 1 << 20  # bytes of a value that is taken whole
 _DEEPEST: Final = 40
 _CONSTRUCTED: Final = 0x20
 _PIECE: Final = 1 << 18
+_PIECES: Final = 10_000  # of one OCTET STRING, and
+_SMALLEST: Final = 64  # ... one more for so many bytes of it; programs make pieces of a thousand bytes and more
 
 
 def header(tag: int, length: int) -> bytes:
@@ -99,6 +101,7 @@ class Reader:
         self._held = b""
         self._next = 0  # first byte of `_held` that was not given yet
         self._at = 0  # bytes given so far
+        self._pieces = self._given = 0  # of the OCTET STRING under way: how many, and bytes
         self._ends: list[int | None] = []  # of the values that were entered; None: ends with two zero octets
 
     def enter(self, tag: int) -> None:
@@ -143,6 +146,7 @@ class Reader:
         found, length = self._header()
         if found not in (tag, tag | _CONSTRUCTED):
             raise _unexpected(tag, found)
+        self._pieces, self._given = 0, 0
         yield from self._octets(found, length, 0)
 
     def end(self) -> None:
@@ -156,6 +160,7 @@ class Reader:
             while length:
                 part = self._some(length)
                 length -= len(part)
+                self._given += len(part)
                 yield part
             return
         if depth > 2:
@@ -165,6 +170,9 @@ class Reader:
             inner, size = self._header()
             if inner | _CONSTRUCTED != OCTETS | _CONSTRUCTED:
                 raise _unexpected(OCTETS, inner)
+            self._pieces += 1
+            if self._pieces > _PIECES + self._given // _SMALLEST:
+                raise NotOpened("cms-too-large", "its content is in more pieces than anybody makes of it")
             yield from self._octets(inner, size, depth + 1)
         self.leave()
 

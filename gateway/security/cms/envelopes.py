@@ -23,12 +23,13 @@ from gateway.security.cms.algorithms import (
 )
 from gateway.security.cms.ciphers import TAG
 from gateway.security.cms.errors import NotOpened
-from gateway.security.cms.passwords import Password
+from gateway.security.cms.passwords import Password, iterations
 from gateway.security.cms.recipients import Holder, by_key_id, unwrap
 from gateway.security.cms.writing import version
 
 _MOST_RECIPIENTS: Final = 1000
-_MOST_PASSWORDS: Final = 16  # each costs as many rounds as it says
+_MOST_PASSWORDS: Final = 16
+_MOST_ROUNDS: Final = 10_000_000  # iterations over all of them, for each password that is tried: some seconds
 _MOST_OF_ONE: Final = 1 << 16
 
 Reader = Holder | Password
@@ -111,6 +112,9 @@ def _recipient_infos(reader: ber.Reader) -> list[bytes]:
 
 def _keys(infos: list[bytes], by: Sequence[Reader], length: int) -> tuple[list[bytes], set[str]]:
     """What each reader makes of each recipient that may be meant. Raises NotOpened where there is none."""
+    rounds = sum(map(iterations, infos)) if any(isinstance(each, Password) for each in by) else 0
+    if rounds > _MOST_ROUNDS:
+        raise NotOpened("cms-too-large", f"{rounds} iterations over its passwords; at most {_MOST_ROUNDS} are done")
     keys: list[bytes] = []
     told: set[str] = set()
     fault = NotOpened("cms-not-for-us", "no recipient in it is the one that wants to read it")

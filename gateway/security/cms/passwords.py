@@ -103,29 +103,40 @@ class Password:
         content, iv = content_of(wrapping)
         if not content.block:
             raise NotOpened("cms-algorithm", "its key is not wrapped as RFC 3211 says")
-        kek = self._derived_as_told(parameters, content.key)
+        salt, rounds, digest = _as_told(parameters, content.key)
+        if not 0 < rounds <= MOST_ITERATIONS:
+            raise NotOpened("cms-too-large", f"{rounds} iterations; at most {MOST_ITERATIONS} are done")
+        kek = self.derive(salt, rounds, digest, content.key)
         key = _unwrapped(kek, content.name, iv, found[3].body)
         return [key if len(key) == length else os.urandom(length)], {content.name} & READ_ONLY
 
-    def _derived_as_told(self, parameters: bytes, length: int) -> bytes:
-        """RFC 8018 A.2: salt, iterationCount, keyLength OPTIONAL, prf DEFAULT HMAC-SHA-1."""
-        told = ber.inside(parameters)
-        if len(told) < 2 or (told[0].tag, told[1].tag) != (ber.OCTETS, ber.INTEGER) or len(told[1].body) > 4:
-            raise NotOpened("cms-malformed", "the parameters of PBKDF2")
-        rest = told[2:]
-        if rest and rest[0].tag == ber.INTEGER and rest.pop(0).raw != ber.integer(length):
-            raise NotOpened("cms-malformed", "the parameters of PBKDF2")
-        digest = DIGESTS["sha1"]
-        if rest:
-            oid, null = split(rest.pop(0).raw)
-            known = [each for each in DIGESTS.values() if ber.oid(each.hmac) == oid and null in (b"", NULL)]
-            if rest or not known:
-                raise NotOpened("cms-algorithm", "a pseudo-random function of PBKDF2 that is not known")
-            digest = known[0]
-        iterations = int.from_bytes(told[1].body, "big")
-        if not 0 < iterations <= MOST_ITERATIONS:
-            raise NotOpened("cms-too-large", f"{iterations} iterations; at most {MOST_ITERATIONS} are done")
-        return self.derive(told[0].body, iterations, digest, length)
+
+def iterations(info: bytes) -> int:
+    """How many rounds a RecipientInfo asks of who has a password; 0 where none would be done."""
+    try:
+        parameters = split(ber.inside(info, 0xA3)[1].raw, 0xA0)[1]
+        rounds = int.from_bytes(ber.inside(parameters)[1].body, "big")
+    except (NotOpened, IndexError):
+        return 0
+    return rounds if rounds <= MOST_ITERATIONS else 0
+
+
+def _as_told(parameters: bytes, length: int) -> tuple[bytes, int, Digest]:
+    """RFC 8018 A.2: salt, iterationCount, keyLength OPTIONAL, prf DEFAULT HMAC-SHA-1."""
+    told = ber.inside(parameters)
+    if len(told) < 2 or (told[0].tag, told[1].tag) != (ber.OCTETS, ber.INTEGER) or len(told[1].body) > 4:
+        raise NotOpened("cms-malformed", "the parameters of PBKDF2")
+    rest = told[2:]
+    if rest and rest[0].tag == ber.INTEGER and rest.pop(0).raw != ber.integer(length):
+        raise NotOpened("cms-malformed", "the parameters of PBKDF2")
+    digest = DIGESTS["sha1"]
+    if rest:
+        oid, null = split(rest.pop(0).raw)
+        known = [each for each in DIGESTS.values() if ber.oid(each.hmac) == oid and null in (b"", NULL)]
+        if rest or not known:
+            raise NotOpened("cms-algorithm", "a pseudo-random function of PBKDF2 that is not known")
+        digest = known[0]
+    return told[0].body, int.from_bytes(told[1].body, "big"), digest
 
 
 def _wrapped(kek: bytes, iv: bytes, key: bytes, random: Callable[[int], bytes]) -> bytes:
