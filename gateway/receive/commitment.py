@@ -21,6 +21,7 @@ from gateway.writer.messages import CommitmentAsked, CommitmentReported, ReportC
 
 PROCESSING_FAILURE: Final = 0x0110  # PS3.7 C.5.19
 INVALID_ARGUMENT: Final = 0x0115  # PS3.7 C.5.9
+RESOURCE_LIMITATION: Final = 0x0213  # PS3.7 C.5.25
 
 
 class Reporters:
@@ -76,6 +77,8 @@ class Commitments:
         self._reporters.begin(origin.association)
         ours = (origin.calling_ae, origin.called_ae, self._listener, origin.association)
         refused = self._writer.commitment(CommitmentAsked(*ours, self._within, request))
+        if refused == "commitment-too-many":
+            return RESOURCE_LIMITATION
         return PROCESSING_FAILURE if refused else 0x0000
 
     def reported(self, origin: Origin, report: CommitmentReport) -> int:

@@ -33,6 +33,7 @@ AWAITED = "commitment-awaited"  # reason of a delivery whose commitment a transa
 _instance = msgspec.msgpack.Decoder(Instance)
 _TO_ASK = text(f"deliveries.{IS_TO_ASK}")  # only what is CONFIRMING has this reason
 _SLICE = 5000  # values in one statement
+_WAITING = [each.value for each in (CommitmentState.OPEN, CommitmentState.DUE, CommitmentState.SENDING)]
 
 
 class CommitmentRow(NamedTuple):
@@ -84,10 +85,15 @@ class CommitmentTable:
         ).first()
         return CommitmentRow(*row) if row else None
 
-    def open_of(self, peer: str) -> int:
-        """How many transactions this peer has asked for whose instances are not all decided."""
-        mine = and_(commitments.c.state == CommitmentState.OPEN.value, commitments.c.peer == peer)
-        return self._do(select(func.count()).select_from(commitments).where(mine)).scalar() or 0
+    def waiting(self, peer: str | None = None) -> tuple[int, int]:
+        """(transactions, their instances) that this peer, or anybody, has asked for and not taken the report of."""
+        here = and_(commitments.c.role == "scp", commitments.c.state.in_(_WAITING))
+        if peer is not None:
+            here = and_(here, commitments.c.peer == peer)
+        number = self._do(select(func.count()).select_from(commitments).where(here)).scalar() or 0
+        joined = commitment_items.join(commitments, commitment_items.c.commitment == commitments.c.id)
+        items = self._do(select(func.count()).select_from(joined).where(here)).scalar() or 0
+        return number, items
 
     def get(self, number: int) -> CommitmentRow | None:
         """One by its number."""
@@ -112,9 +118,10 @@ class CommitmentTable:
         self._do(update(commitments).where(commitments.c.id == number).values(values))
 
     def in_state(self, state: CommitmentState, now: float) -> list[CommitmentRow]:
-        """Those of a state whose `next_try` has come, the oldest first."""
+        """Those of a state whose `next_try` has come, the first of them first."""
         query = _ROW.where(commitments.c.state == state.value, commitments.c.next_try <= now)
-        return [CommitmentRow(*row) for row in self._do(query.order_by(commitments.c.id).limit(256))]
+        order = (commitments.c.next_try, commitments.c.id)
+        return [CommitmentRow(*row) for row in self._do(query.order_by(*order).limit(256))]
 
     def next_look(self) -> float | None:
         """When the first transaction or delivery is to be looked at; None where none is under way."""

@@ -44,7 +44,11 @@ log = logging.getLogger("commitment")
 
 GATHER: Final = 2.0  # seconds that sent objects wait for others, to be asked for together
 MOST_ASKED: Final = 1000  # instances in one transaction of ours
-MOST_OPEN: Final = 1000  # transactions of one sender whose instances are not all decided
+MOST_OPEN: Final = 1000  # transactions of one sender whose report it has not taken, and
+MOST_ITEMS: Final = 100_000  # ... instances in them: two of the largest requests, and
+MOST_IN_ALL: Final = 400_000  # ... of all senders
+JUDGED: Final = 10_000  # instances looked at in a second (160 ms, for which everybody waits), half of them at once;
+LONGEST_REST: Final = 60.0  # ... one request is looked at as a whole. A longer pause is a clock that was set back
 LEASE: Final = 300.0  # seconds a worker has for one message
 LOOKS: Final = (0.2, 15.0)  # first and longest pause between two looks at what we are asked for
 REPORTING: Final = Retry()  # how long a report is tried
@@ -78,7 +82,8 @@ class Commitments:
             if known.state in (CommitmentState.ENDED, CommitmentState.GIVEN_UP):
                 self._set(known.id, CommitmentState.DUE, self._now, tries=0, association=message.association)
             return Ok()
-        if self._table.open_of(message.peer) >= MOST_OPEN:
+        if self._too_many(message.peer, len(request.references)):
+            log.warning(fields("commitment-too-many", count=len(request.references)))
             return Failed("commitment-too-many")
         self._table.insert(
             {
@@ -98,8 +103,27 @@ class Commitments:
         self._dispatch.look_at_commitments(self._now)
         return Ok(len(request.references))
 
-    def _judge(self, row: CommitmentRow) -> None:
-        """Decide what can be decided of what we were asked for; the report is due once nothing is left."""
+    def _too_many(self, peer: str, more: int) -> bool:
+        number, items = self._table.waiting(peer)
+        return number >= MOST_OPEN or items + more > MOST_ITEMS or self._table.waiting()[1] + more > MOST_IN_ALL
+
+    def _judge_all(self) -> None:
+        """What is open, those first that have waited longest for it."""
+        spent = self._dispatch.judged_until - self._now
+        if not 0 <= spent <= LONGEST_REST:
+            spent = 0.0
+        if spent < 0.5:
+            for row in self._table.in_state(CommitmentState.OPEN, self._now):
+                spent += self._judge(row) / JUDGED
+                if spent >= 0.5:
+                    break
+        self._dispatch.judged_until = self._now + spent
+
+    def _judge(self, row: CommitmentRow) -> int:
+        """Decide what can be decided of what we were asked for; the report is due once nothing is left.
+
+        How many instances were looked at.
+        """
         pending = self._table.pending(row.id)
         copies = self._table.copies([uid for _, uid, _ in pending])
         late = self._now >= row.deadline
@@ -115,6 +139,7 @@ class Commitments:
             first, longest = LOOKS
             when = min(row.deadline, self._now + min(longest, max(first, self._now - row.asked)))
             self._set(row.id, CommitmentState.OPEN, when)
+        return len(pending)
 
     # as SCU
 
@@ -251,8 +276,7 @@ class Commitments:
         """Everything whose moment has come."""
         if not self._dispatch.commitments_due(self._now):
             return
-        for row in self._table.in_state(CommitmentState.OPEN, self._now):
-            self._judge(row)
+        self._judge_all()
         for name, waiting in self._table.to_ask(self._now).items():
             self._ask(name, waiting)
         for row in self._table.in_state(CommitmentState.ASKED, self._now):

@@ -52,6 +52,7 @@ class Dispatch:
         self._owners: dict[tuple[str, str], tuple[str, int]] = {}
         self.blocks: Mapping[str, Block] = {}
         self.commitments_at = 0.0  # when transactions of storage commitment are to be looked at
+        self.judged_until = 0.0  # the time that judging what senders ask for may have taken, used up to then
         self.groups_at = 0.0  # when the ledger's open groups are to be judged; infinity where none is open
         self.configure(blocks)
 

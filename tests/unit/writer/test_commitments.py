@@ -317,6 +317,77 @@ def test_one_sender_cannot_fill_the_ledger_with_questions(
     assert asked(it, worker, Reference(CT, "1.1"), peer="CT2") == Ok(1)
 
 
+def many(first: int, count: int) -> tuple[Reference, ...]:
+    return tuple(Reference(CT, f"1.{number}") for number in range(first, first + count))
+
+
+def test_instances_that_wait_are_bounded_for_each_sender_and_for_all(
+    it: Inside, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commitments_module, "MOST_ITEMS", 10)
+    monkeypatch.setattr(commitments_module, "MOST_IN_ALL", 15)
+    worker, none = it.worker("w1"), Failed("commitment-too-many")
+
+    def ask(number: int, count: int, peer: str = "CT1") -> object:
+        return asked(it, worker, *many(0, count), transaction=f"2.25.{number}", peer=peer)
+
+    it.stored(worker, kept(it, "1.0"))
+    assert ask(1, 11) == none, "more than it may have at once"
+    assert ask(2, 6) == Ok(6) and ask(3, 5) == none and ask(4, 4) == Ok(4) and ask(5, 1) == none
+    assert ask(6, 6, "CT2") == none and ask(7, 5, "CT2") == Ok(5), "all senders together"
+    assert ask(2, 6) == Ok(), "what is known is no new one"
+    assert ask(8, 1, "CT3") == none
+    it.deliver(worker)
+    passed(it, clock, 1, worker)
+    for task in worker.tasks:
+        says(it, worker, TaskDone(task.commitment, True))
+    assert len(worker.tasks) == 3 and ask(8, 10) == Ok(10), "their reports were taken"
+
+
+def test_a_look_at_what_waits_is_short_and_everybody_has_a_turn(
+    it: Inside, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commitments_module, "JUDGED", 20)
+    worker = it.worker("w1")
+    for number in range(4):
+        it.stored(worker, kept(it, f"1.{number}"))
+    looked: list[str] = []
+    real = Commitments._judge
+
+    def judge(self: Commitments, row: CommitmentRow) -> int:
+        looked.append(row.transaction_uid)
+        return real(self, row)
+
+    monkeypatch.setattr(Commitments, "_judge", judge)
+    for number in range(6):
+        asked(it, worker, *many(0, 4), transaction=f"2.25.{number}")
+        clock.sleep(0.001)
+    assert len(looked) == 3, "ten instances, and then others come first"
+    it.turn(worker)
+    assert len(looked) == 3
+    for _ in range(20):
+        before = len(looked)
+        passed(it, clock, 0.5, worker)
+        assert len(looked) - before <= 3
+    times = Counter(looked)
+    assert len(times) == 6 and max(times.values()) - min(times.values()) <= 2, "none waits for ever"
+    it.deliver(worker)
+    for _ in range(20):
+        passed(it, clock, 15.0, worker)
+    assert len(worker.tasks) == 6
+
+
+def test_reports_that_nobody_takes_wait_too(it: Inside, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decided at once, and no address to report to: such requests would gather for days."""
+    monkeypatch.setattr(commitments_module, "MOST_OPEN", 3)
+    worker = it.worker("w1")
+    for number in range(3):
+        assert asked(it, worker, Reference(CT, "1.404"), transaction=f"2.25.{number}") == Ok(1)
+        passed(it, clock, 1, worker)
+        says(it, worker, TaskDone(worker.tasks.pop().commitment, False, "commitment-peer-unknown"))
+    assert asked(it, worker, Reference(CT, "1.404"), transaction="2.25.9") == Failed("commitment-too-many")
+
+
 def test_a_report_goes_to_the_worker_with_the_association_and_on_after_a_death(it: Inside, clock: Clock) -> None:
     first, second = it.worker("w1"), it.worker("w2")
     second.say(Opened("f" * 32, "in", Party("CT1", "h"), Party("GW", "h")))
