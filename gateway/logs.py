@@ -6,6 +6,7 @@ Rules of this file
 * Control characters cannot break a line: everything a peer could choose (an AE title) is escaped.
 * What a library says is a message of its own making and may quote a value (pydicom quotes what it cannot read): of
   its lines and of Python's warnings stand there only who and where.
+* A command at a terminal says no more than a log: neither in a warning of a library nor where it breaks off.
 * A value cannot pass for two: what is more than one plain word stands in quotes, and its quotes are escaped.
 """
 
@@ -16,6 +17,7 @@ import re
 import sys
 import warnings
 from pathlib import Path
+from types import TracebackType
 from typing import Final, TextIO
 
 _OURS: Final = str(Path(__file__).parents[1])
@@ -25,21 +27,31 @@ _WORD = re.compile(r"[^\s\"=\\]+")
 _QUOTED = re.compile(r"[\"\\]")
 
 
-class _KeyValue(logging.Formatter):
+class _Words(logging.Formatter):
+    """`stored listener=hospital`, as a command says it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = _UNSAFE.sub(lambda m: f"\\x{ord(m[0]):02x}", record.getMessage()) if _ours(record) else _said(record)
+        if record.exc_info and record.exc_info[1] is not None:
+            text += f" {_fault(record.exc_info[1])}"
+        return text
+
+
+class _KeyValue(_Words):
     """`2026-11-23T18:44:01.123Z info worker-1 stored listener=hospital`."""
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}"
-        text = _UNSAFE.sub(lambda m: f"\\x{ord(m[0]):02x}", record.getMessage()) if _ours(record) else _said(record)
-        if record.exc_info and record.exc_info[1] is not None:
-            # A traceback's last line may quote a value; the place and the class are enough to find the fault.
-            error = record.exc_info[1]
-            trace = error.__traceback__
-            while trace is not None and trace.tb_next is not None:
-                trace = trace.tb_next
-            place = _place(trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else "?"
-            text += f" error={type(error).__name__} at={place}"
-        return f"{stamp} {record.levelname.lower()} {record.name} {text}"
+        return f"{stamp} {record.levelname.lower()} {record.name} {super().format(record)}"
+
+
+def _fault(error: BaseException) -> str:
+    """A traceback's last line may quote a value; the place and the class are enough to find the fault."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = _place(trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else "?"
+    return f"error={type(error).__name__} at={place}"
 
 
 def _ours(record: logging.LogRecord) -> bool:
@@ -78,6 +90,35 @@ def configure(level: str = "INFO") -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     warnings.showwarning = _warned
+
+
+def terminal() -> None:
+    """What a command says where nobody has configured logs: the same, without the time; each place warns once."""
+    if isinstance(logging.lastResort, logging.Handler):
+        logging.lastResort.setFormatter(_Words())
+    warned = set[tuple[str, int]]()
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if (filename, lineno) not in warned:
+            warned.add((filename, lineno))
+            _warned(message, category, filename, lineno)
+
+    warnings.showwarning = show
+    sys.excepthook = _failed
+
+
+def _failed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    logging.getLogger("command").critical("internal-error", exc_info=(kind, error, trace))
 
 
 def fields(event: str, **values: object) -> str:

@@ -12,7 +12,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from gateway import __version__
+from gateway import __version__, logs
 
 if TYPE_CHECKING:
     import typer
@@ -74,6 +74,7 @@ def version() -> None:
 
 def run() -> None:
     """Entry point of the console script."""
+    logs.terminal()
     called = sys.argv[1] if len(sys.argv) > 1 else ""
     if called == "deid":
         _plain_deid(sys.argv[2:])

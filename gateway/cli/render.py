@@ -47,7 +47,10 @@ def render(
         fail(f"{out}: exists already")
     try:
         dataset = _image(image)
-        place = _frame(dataset, frame)
+        try:
+            place = _frame(dataset, frame)
+        except (ValueError, TypeError, ArithmeticError) as error:  # a value that is not of its VR
+            raise TransformError("image-unreadable", type(error).__name__) from error
         marks = _marks(_bytes(annotations), place)
         picture = draw(pixels(dataset, frame), marks, scale, labels=labels)
     except TransformError as error:
