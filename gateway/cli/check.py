@@ -95,14 +95,11 @@ def outside(config: Config) -> list[Problem]:
         if destination.mail:
             found += _mail(destination.mail, ("destinations", name, "mail"), places)
     found += web_problems(config)
-    if config.identity:
-        found += [places.warn(("identity", "key"), text) for text in tls.warnings(config.identity)]
     if config.manifest:
         from gateway.security import signers  # what reads and writes CMS
 
         pair = config.manifest.sign
         found += [places.at_value(("manifest", "sign"), text) for text in signers.problems(pair)]
-        found += [places.warn(("manifest", "sign", "key"), text) for text in tls.warnings(pair)]
     for name, block in config.deidentify.items():
         loc: Loc = ("deidentify", name, "key")
         try:
@@ -132,10 +129,7 @@ def outside(config: Config) -> list[Problem]:
 
 def _tls(config: Config, block: Tls, loc: Loc, *, server: bool) -> list[Problem]:
     identity: KeyPair | None = block.identity or config.identity
-    found = [config.places.at_value(loc, text) for text in tls.problems(block, identity, server=server)]
-    if block.identity:
-        found += [config.places.warn((*loc, "identity", "key"), text) for text in tls.warnings(block.identity)]
-    return found
+    return [config.places.at_value(loc, text) for text in tls.problems(block, identity, server=server)]
 
 
 def _media(block: MediaDestination | MediaListener, loc: Loc, places: Positions) -> list[Problem]:
@@ -166,7 +160,6 @@ def _mail(block: MailDestination, loc: Loc, places: Positions) -> list[Problem]:
             resolve(block.login.password, least=1)
         except GatewayError as error:
             found.append(places.at_value((*loc, "login", "password"), str(error)))
-    found += [places.warn((*loc, "sign", "key"), text) for text in tls.warnings(block.sign)]
     return found
 
 
@@ -190,8 +183,7 @@ def _signatures(step: Step, loc: Loc, places: Positions) -> list[Problem]:
 
     if step.sign is not None:
         texts = signers.problems(step.sign, rsa_only=True)
-        warned = [places.warn((*loc, "sign", "key"), text) for text in tls.warnings(step.sign)]
-        return [places.at_value((*loc, "sign"), text) for text in texts] + warned
+        return [places.at_value((*loc, "sign"), text) for text in texts]
     assert step.verify is not None
     try:
         trusted(step.verify)

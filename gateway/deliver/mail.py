@@ -41,6 +41,7 @@ from gateway.media.secure import protection
 from gateway.media.survey import Surveyed
 from gateway.model import Result, Unit
 from gateway.pipeline import Outgoing
+from gateway.security.credentials import require_closed
 from gateway.security.signers import pin_of
 
 log = logging.getLogger("deliver")
@@ -52,6 +53,7 @@ TAKEN: Final = "taken"
 
 def ordered(to: MailDestination) -> Post:
     """What a destination asks for. Raises GatewayError where its keys cannot be used."""
+    require_closed(to.sign)
     keys = protection(to.recipients, None, to.sign.certificate, to.sign.key, pin_of(to.sign))
     assert keys is not None
     return Post.of(to.profile, keys, to.size)

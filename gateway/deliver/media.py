@@ -38,6 +38,7 @@ from gateway.media.secure import protection
 from gateway.model import Unit
 from gateway.pipeline import Outgoing
 from gateway.security.cms.passwords import Password
+from gateway.security.credentials import require_closed
 from gateway.security.signers import pin_of
 from profiles.media import load
 
@@ -75,6 +76,7 @@ def ordered(to: MediaDestination) -> Order:
     if to.sign is None:
         keys = protection(to.recipients, word, None, None)
     else:
+        require_closed(to.sign)
         keys = protection(to.recipients, word, to.sign.certificate, to.sign.key, pin_of(to.sign))
     return Order(profile, to.format or profile.medium.formats[0], to.label, to.capacity, to.index, keys)
 

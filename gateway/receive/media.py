@@ -43,6 +43,7 @@ from gateway.rulebook import Ruleset
 from gateway.security.cms.envelopes import Reader
 from gateway.security.cms.keys import read_holder
 from gateway.security.cms.passwords import Password
+from gateway.security.credentials import require_closed
 from gateway.security.revocation import read_crls
 from gateway.security.signers import pin_of, read_anchors
 from gateway.store.spool import Incoming, Spool
@@ -220,6 +221,7 @@ def readers(media: MediaListener) -> tuple[list[Reader], list[x509.Certificate] 
     """Who can open them, whose signers are believed, and which of them no longer. Raises GatewayError."""
     by: list[Reader] = []
     if media.identity is not None:
+        require_closed(media.identity)
         by.append(read_holder(media.identity.key, media.identity.certificate, pin_of(media.identity)))
     if media.password is not None:
         by.append(Password(resolve(media.password)))

@@ -4,6 +4,8 @@ Rules of this file
 * Problems are sentences for people that name the file. They never hold a part of a key.
 * Strength is PS3.15 B.13's (RSA 2048, EC 256, SHA-256 or better), asked of B.12 too. Expired is a problem.
 * A key that is encrypted is refused: nobody is there to type its password, and OpenSSL would ask the terminal.
+* So is a key that others may read. Root's, that one group may read and nobody write, is not: Debian's ssl-cert, and the
+  secrets of Kubernetes, give a key to the one account that is in the group.
 * A revocation list is read by itself: OpenSSL would trust a certificate that somebody put into that file.
 """
 
@@ -20,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from gateway.config.schema import HeldKey, KeyPair
+from gateway.errors import GatewayError
 from profiles.tls import TlsProfile
 
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
@@ -55,15 +58,24 @@ def pair_problems(pair: KeyPair, profile: TlsProfile, *, server: bool, clock: Cl
     return problems
 
 
-def pair_warnings(pair: KeyPair | HeldKey) -> list[str]:
-    """What an operator should see to, but that stops nothing."""
-    if isinstance(pair.key, str):  # on a token, where nobody reads it
-        return []
+def open_to_others(key: Path | str) -> str:
+    """That others may read a private key, and what to do about it; "" where nobody may, or it is on a token."""
+    if isinstance(key, str):
+        return ""
     try:
-        mode = pair.key.stat().st_mode
+        found = key.stat()
     except OSError:
-        return []
-    return [f"{pair.key}: mode {mode & 0o777:04o} lets others read the key; use 0600"] if mode & 0o077 else []
+        return ""  # who reads it says so
+    mode = found.st_mode & 0o777
+    if not mode & 0o077 or (mode & 0o077 == 0o040 and found.st_uid == 0):
+        return ""
+    return f"{key}: mode {mode:04o} lets others read the key: chmod 600 it, or make it root's, 0640, of our group"
+
+
+def require_closed(pair: KeyPair | HeldKey) -> None:
+    """Raises GatewayError (key-unusable) where others may read the key."""
+    if fault := open_to_others(pair.key):
+        raise GatewayError("key-unusable", fault)
 
 
 def trust_problems(file: Path, profile: TlsProfile, *, clock: Clock = utcnow) -> list[str]:
@@ -170,6 +182,8 @@ def private_key_of(file: Path, problems: list[str]) -> rsa.RSAPrivateKey | ec.El
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         problems.append(f"{file}: the key is neither RSA nor EC")
         return None
+    if fault := open_to_others(file):
+        problems.append(fault)
     return key
 
 

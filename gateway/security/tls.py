@@ -17,10 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.config.schema import HeldKey, KeyPair, Tls
+from gateway.config.schema import KeyPair, Tls
 from gateway.errors import ConfigRefused
-from gateway.logs import fields
-from gateway.security.credentials import crl_problems, pair_problems, pair_warnings, trust_problems
+from gateway.security.credentials import crl_problems, open_to_others, pair_problems, trust_problems
 from gateway.security.identity import fingerprint_of, subject_of
 from profiles.tls import TlsProfile, Version, load
 
@@ -92,11 +91,6 @@ def problems(tls: Tls, identity: KeyPair | None, *, server: bool, anonymous: boo
     return found
 
 
-def warnings(identity: KeyPair | HeldKey | None) -> list[str]:
-    """What an operator should see to, for `check`."""
-    return [] if identity is None else pair_warnings(identity)
-
-
 def profile_problems(name: str) -> list[str]:
     """Why this platform cannot keep the profile, one sentence a suite or version; found by asking OpenSSL."""
     profile = load(name)
@@ -166,8 +160,8 @@ def _context(profile: TlsProfile, identity: KeyPair | None, *, server: bool) -> 
     context.hostname_checks_common_name = False  # RFC 9525: only subject alternative names name a host
     if identity is None:
         return context
-    for text in pair_warnings(identity):
-        log.warning(fields("key-readable", detail=text))
+    if fault := open_to_others(identity.key):
+        _refuse([fault])
     try:
         context.load_cert_chain(identity.certificate, identity.key, password=_no_password)
     except (ssl.SSLError, OSError) as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pki import DAY
@@ -20,7 +22,6 @@ from gateway.security.tls import (
     problems,
     profile_problems,
     server_context,
-    warnings,
 )
 from profiles.tls import load, names
 
@@ -172,12 +173,37 @@ def test_a_revocation_list_is_outdated_or_is_none(site, tmp_path) -> None:
     assert "expected only X509 CRL blocks (PEM), found CERTIFICATE" in found
 
 
-def test_a_readable_key_is_a_warning(site) -> None:
-    loose = site.issue("loose", site.ca).pair
-    assert warnings(loose) == []
-    loose.key.chmod(0o644)
-    assert warnings(loose) == [f"{loose.key}: mode 0644 lets others read the key; use 0600"]
-    assert problems(Tls(trust=site.ca_file), loose, server=True) == []
+@pytest.mark.parametrize(
+    ("mode", "root", "refused"),
+    [
+        (0o600, False, False), (0o400, False, False), (0o400, True, False),
+        (0o640, True, False), (0o440, True, False),  # Debian's ssl-cert, Kubernetes' fsGroup
+        (0o640, False, True), (0o440, False, True), (0o644, True, True), (0o644, False, True),
+        (0o604, True, True), (0o660, True, True), (0o620, True, True), (0o650, True, True), (0o601, False, True),
+    ],
+)  # fmt: skip
+def test_a_key_that_others_may_read_is_refused(
+    site, monkeypatch: pytest.MonkeyPatch, mode: int, root: bool, refused: bool
+) -> None:
+    loose = site.issue(f"loose-{mode:o}-{root}", site.ca).pair
+    loose.key.chmod(mode)
+    real = Path.stat
+
+    def stat(self: Path, **how: bool) -> os.stat_result:
+        found = real(self, **how)
+        if self != loose.key:
+            return found
+        return os.stat_result((*found[:4], 0 if root else 1000, *found[5:]))
+
+    monkeypatch.setattr(Path, "stat", stat)
+    tls = Tls(trust=site.ca_file)
+    found = problems(tls, loose, server=True)
+    assert [f"mode {mode:04o} lets others read the key: chmod 600 it" in each for each in found] == [True] * refused
+    if refused:
+        with pytest.raises(ConfigRefused, match="chmod 600"):
+            server_context(tls, loose)
+    else:
+        server_context(tls, loose)
 
 
 def test_plain_arguments_make_the_same_client(site) -> None:
