@@ -213,7 +213,22 @@ def _folders(config: Config) -> list[Problem]:
             there = there.parent
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             found.append(config.places.at_value(loc, f"cannot be written: {there}"))
+        elif loc[0] == "listeners":
+            found += _ends(folder, loc, config.places)
     return found
+
+
+def _ends(folder: Path, loc: Loc, places: Positions) -> list[Problem]:
+    """Where what was taken of a watched folder goes, by a rename."""
+    from gateway.receive.folder import FAILED, PROCESSED, elsewhere_ends
+
+    try:
+        elsewhere_ends(folder, {end: folder / end for end in (PROCESSED, FAILED) if (folder / end).exists()})
+    except FileNotFoundError:  # it is made when the gateway starts
+        return []
+    except GatewayError as error:
+        return [places.at_value(loc, error.detail)]
+    return []
 
 
 def _count(number: int, word: str) -> str:

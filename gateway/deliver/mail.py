@@ -5,9 +5,10 @@ Rules of this file
   outside of a message (addresses, subject, names) tells nothing of a patient.
 * A group that is too long for one message becomes several, each with its own DICOMDIR. What went stays delivered if a
   later one fails; the others go another time, with the members and the Message-ID they had.
-* Each message has a record in the state directory, durable before its first byte leaves and after its answer. One that
-  was taken is not sent again. One that may have been (a lost answer, a kill) is sent again under the same Message-ID,
-  and that is logged: who gets it can tell, and so can who reads the log.
+* Each message has a record in the state directory, durable before its first byte leaves and after its answer, for as
+  long as the ledger knows a member (store/over.py). One that was taken is not sent again. One that may have been (a
+  lost answer, a kill) is sent again under the same Message-ID, and that is logged: who gets it can tell, and so can
+  who reads the log.
 * A member that the profile does not take, or that is longer than a message may be, is held by itself. 4xx waits,
   5xx holds the members of that message; whatever says nothing of a message keeps all that is left waiting (staging.py
   says of ours which that is).

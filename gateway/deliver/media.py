@@ -9,8 +9,9 @@ Rules of this file
   encrypted.
 * A member that the application profile does not take, or that cannot stand in the set's directory, is held by itself;
   the others leave. What else goes wrong keeps the whole unit waiting, or holds it: staging.py says which.
-* The set is made and verified under a hidden name (gateway/media), its receipt is kept in the state directory, and then
-  it gets its name. One that is there already is compared with its receipt: the same is delivered, another an obstacle.
+* The set is made and verified under a hidden name (gateway/media), its receipt is kept in the state directory for as
+  long as the ledger knows a member (store/over.py), and then it gets its name. One that is there already is compared
+  with its receipt: the same is delivered, another an obstacle.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import uuid4
 
 from gateway.audit.events import Party
@@ -116,14 +117,19 @@ class MediaSession:
         final = self._folder / f"{name}-{late}{opaque(self._secret, 'part', digest)[:8]}"
         receipt = self._state / f"{final.name}.json"
         if final.exists():
-            if not receipt.is_file() or json.loads(receipt.read_text()) != _found(final):
+            if not receipt.is_file() or _files_of(json.loads(receipt.read_text())) != _found(final):
                 raise DestinationDown("media-differs", "a set of this group's name is there and is another one")
             return
         members = [FileMember(each.path, number) for number, each in enumerate(taken, 1)]
         make(members, self._order, hidden, told)
-        kept(receipt, _found(hidden))
+        kept(receipt, {"members": [each.stored for each in taken], "files": _found(hidden)})
         hidden.rename(final)
         sync(self._folder)
+
+
+def _files_of(receipt: dict[str, Any]) -> object:
+    """What it says of the files; those of older gateways say nothing else."""
+    return receipt.get("files", receipt)
 
 
 def _found(folder: Path) -> dict[str, str]:

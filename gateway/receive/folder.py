@@ -8,6 +8,8 @@ Rules of this file
   again, which the ledger takes for the duplicate it is.
 * A file that changes while it is read is read again later: what was written meanwhile is not half stored.
 * A sub-folder with a DICOMDIR is a File-set (filesets.py): it is taken as a whole, and moves as a whole.
+* A rename is the hand-over, so all of it is one mount: with an end on another one nothing is taken, and a
+  sub-folder on another one is not looked into.
 * Nothing is followed: no link, no folder that turned into one; every name is opened beneath its folder's descriptor.
 * Names of files may name patients: they stand in no log line. `failed` holds each file beside `NAME.reason`.
 * Names that begin with a dot or end like a copy under way are passed over until they are renamed.
@@ -22,7 +24,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -33,6 +35,7 @@ from gateway.audit.events import Party
 from gateway.config.schema import FolderListener, Listener
 from gateway.dimse.negotiation import AcceptancePolicy
 from gateway.errors import GatewayError, RefuseObject, StorageFailed
+from gateway.folders import mount
 from gateway.logs import fields
 from gateway.media.medium import folded
 from gateway.model import Origin
@@ -49,6 +52,7 @@ from transforms.dataset import part10
 log = logging.getLogger("inbox")
 
 PROCESSED, FAILED = "processed", "failed"  # beneath the folder; not looked into
+ELSEWHERE = "is mounted apart from its folder, and nothing can be renamed to it: take that mount away"
 LOCK = ".dicom-gateway.lock"
 DEPTH = 32  # sub-folders
 _LONGEST_NAME = 200  # bytes, of the 255 that a file's name has
@@ -98,6 +102,8 @@ class Inbox:
         self._origin: Origin | None = None  # of the scan under way, once it has stored something
         self._losses: list[str] = []  # of the file under way: what its AIM documents say and their SRs do not
         self._ends: dict[str, int] = {}  # descriptors of `processed` and `failed`
+        self._mount = (0, 0)  # of the folder
+        self._elsewhere: set[str] = set()  # sub-folders on another file system, that were told
 
     def run(self, wait: Callable[[float], object]) -> None:
         """Scan until told to stop; `wait` so many seconds between two scans. One process a folder: others wait."""
@@ -160,6 +166,12 @@ class Inbox:
         """Path, name, its folder's descriptor and whether it is a File-set, of all that may be complete."""
         for root, folders, names, folder in os.fwalk(self._folder.dir, follow_symlinks=False):
             below = os.path.relpath(root, self._folder.dir)
+            if mount(folder) != self._mount:
+                folders.clear()
+                if below not in self._elsewhere:
+                    self._elsewhere.add(below)
+                    log.warning(fields("folder-elsewhere", listener=self._listener.id))
+                continue
             top = below == os.curdir
             depth = 0 if top else below.count(os.sep) + 1
             folders[:] = sorted(
@@ -356,6 +368,8 @@ class Inbox:
                 with suppress(FileExistsError):
                     os.mkdir(end, 0o700, dir_fd=top)
                 self._ends[end] = os.open(end, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
+            elsewhere_ends(top, self._ends)
+            self._mount = mount(top)
         finally:
             os.close(top)
 
@@ -377,6 +391,14 @@ class Inbox:
 
     def _locked(self) -> Lock:
         return Lock(self._folder.dir)
+
+
+def elsewhere_ends(top: int | Path, ends: Mapping[str, int | Path]) -> None:
+    """Raises GatewayError (ends-elsewhere) where an end is mounted apart from the folder itself."""
+    ours = mount(top)
+    for end, place in ends.items():
+        if mount(place) != ours:
+            raise GatewayError("ends-elsewhere", f"`{end}` {ELSEWHERE}")
 
 
 def fresh_name(name: str) -> str:

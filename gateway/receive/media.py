@@ -31,13 +31,13 @@ from gateway.config.schema import Listener, MediaListener
 from gateway.config.secrets import resolve
 from gateway.dimse.negotiation import AcceptancePolicy
 from gateway.errors import GatewayError, RefuseObject, StorageFailed
-from gateway.folders import made
+from gateway.folders import made, mount
 from gateway.logs import fields
 from gateway.media.opening import open_medium
 from gateway.media.secure import CmsOpener
 from gateway.model import Origin
 from gateway.pipeline import Claim, accept
-from gateway.receive.folder import FAILED, PROCESSED, Lock, fresh_name
+from gateway.receive.folder import FAILED, PROCESSED, Lock, elsewhere_ends, fresh_name
 from gateway.receive.parts import Part
 from gateway.rulebook import Ruleset
 from gateway.security.cms.envelopes import Reader
@@ -85,6 +85,7 @@ class MediaInbox:
         self._clock = clock
         self._opened = spool.folder.parent / "media" / f"in-{listener.id}"  # the one that is under way, in plain
         self._seen: dict[str, tuple[int, int, float]] = {}  # by name, as of the last scan
+        self._mounts: set[str] = set()  # that were told
 
     def run(self, wait: Callable[[float], object]) -> None:
         """Scan until told to stop; `wait` so many seconds between two scans."""
@@ -105,8 +106,10 @@ class MediaInbox:
 
     def scan(self) -> int:
         """Look once; how many media were taken. Raises GatewayError (they stay where they are), OSError."""
-        for end in (PROCESSED, FAILED):
-            made(self._media.dir / end)
+        ends = {end: self._media.dir / end for end in (PROCESSED, FAILED)}
+        for end in ends.values():
+            made(end)
+        elsewhere_ends(self._media.dir, ends)
         seen: dict[str, tuple[int, int, float]] = {}
         taken = 0
         for place in sorted(self._media.dir.iterdir()):
@@ -114,6 +117,15 @@ class MediaInbox:
                 continue
             if place.is_symlink() or not (place.is_dir() or place.is_file()):
                 continue  # never followed, never opened
+            try:
+                ours = mount(place) == mount(self._media.dir)
+            except OSError:  # somebody took it away again
+                continue
+            if not ours:  # it could never leave its place
+                if place.name not in self._mounts:
+                    self._mounts.add(place.name)
+                    log.warning(fields("folder-elsewhere", listener=self._listener.id))
+                continue
             try:
                 look = _look(place)
             except FileNotFoundError:  # somebody took it away again

@@ -21,6 +21,7 @@ from gateway.store.prepared import Cursor
 from gateway.store.schema import deliveries, instances, meta
 
 _value = msgspec.msgpack.Decoder(Instance)
+_SLICE = 5000  # values in one statement
 
 
 class StatusRow(Struct, frozen=True):
@@ -204,6 +205,14 @@ class Reader:
         going = i.c.state.in_([InstanceState.ACTIVE, InstanceState.HELD])
         query = select(i.c.study).where(i.c.study.in_(studies), or_(going, i.c.received >= since, recent)).distinct()
         return set(self._connection.execute(query).scalars())
+
+    def knows(self, spooled: Sequence[str]) -> bool:
+        """Whether any instance was, or is, spooled under one of these names."""
+        for at in range(0, len(spooled), _SLICE):
+            query = select(instances.c.id).where(instances.c.spool.in_(spooled[at : at + _SLICE])).limit(1)
+            if self._connection.execute(query).first() is not None:
+                return True
+        return False
 
     def audit_head(self) -> tuple[int, str]:
         """(number, hash) of the last record that the audit trail is known to have."""

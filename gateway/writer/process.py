@@ -46,7 +46,7 @@ from gateway.logs import configure, fields
 from gateway.store import inflight, previews
 from gateway.store.engine import open_ledger
 from gateway.store.ledger import Transaction
-from gateway.store.over import forget_identities
+from gateway.store.over import forget_identities, forget_records
 from gateway.store.spool import Spool
 from gateway.writer.desk import Desk, Effects
 from gateway.writer.dispatch import Dispatch
@@ -83,7 +83,7 @@ GRACE = 5.0  # seconds a worker has to come back to a new writer before its leas
 SWEEP_EVERY = 600.0  # seconds between two looks for orphans
 SWEEP_SHORT = 60.0  # the same, where the bytes of what is done stay for a while: the disk may fill
 SWEEP_STEP = 256  # files a turn
-IDENTITIES_EVERY = 3600.0  # seconds between two looks for studies that are over
+OVER_EVERY = 3600.0  # seconds between two looks for what is over beside the ledger
 FORGET_PAUSE = 1.0  # seconds between two steps of forgetting: senders come first
 APPEND_EVERY = 0.1  # seconds the outbox gathers before it goes into the trail: one transaction for many
 WORK = ("media/*", "mail/*.making", "hosted/*")  # of the state directory: folders, each the work of one process
@@ -117,7 +117,7 @@ class Process:
         self._sweeping: Iterator[str] = iter(())
         self._sweep_at = time.monotonic() + SWEEP_EVERY
         self._answers_at = time.monotonic()
-        self._identities_at = time.monotonic()
+        self._over_at = time.monotonic()
         self._forget_at = time.monotonic() + FORGET_PAUSE
         self._seq = 0
         self._start(digest, fresh)
@@ -410,7 +410,7 @@ class Process:
                 log.info("orphan-swept")
         except OSError as error:
             log.error(fields("not-removed", error=error.strerror))
-        self._identities()
+        self._over()
         if effects.events:
             self._owed = True
         if self._owed and time.monotonic() >= self._try_audit:
@@ -446,11 +446,12 @@ class Process:
             more = desk.forget(keep)
             self._forget_at = time.monotonic() + (FORGET_PAUSE if more else SWEEP_EVERY)
 
-    def _identities(self) -> None:
-        """Every now and then what the egress check kept of studies that are over."""
-        if time.monotonic() >= self._identities_at:
-            self._identities_at = time.monotonic() + IDENTITIES_EVERY
-            self._remover.put(partial(forget_identities, self._config.state, time.time()))
+    def _over(self) -> None:
+        """Every now and then what was kept beside the ledger of what is over."""
+        if time.monotonic() >= self._over_at:
+            self._over_at = time.monotonic() + OVER_EVERY
+            for forget in (forget_identities, forget_records):
+                self._remover.put(partial(forget, self._config.state, time.time()))
 
     def _append(self) -> None:
         """The outbox into the trail; then the ledger forgets it and remembers the head.

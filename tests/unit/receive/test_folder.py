@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config.load import examine_bytes, rules_hash
-from gateway.errors import StorageFailed
+from gateway.errors import GatewayError, StorageFailed
+from gateway.receive import folder as folder_module
 from gateway.receive.folder import Inbox
 from gateway.rulebook import compile_ruleset
 from gateway.store.spool import Spool
@@ -270,3 +272,53 @@ def test_an_end_that_somebody_took_away_is_made_anew(stage: Stage) -> None:
     stage.drop("c.dcm", b"no DICOM")
     assert stage.settle() == 2
     assert stage.names("processed") == ["b.dcm"] and stage.reasons() == {"not-part10"}
+
+
+def elsewhere(monkeypatch: pytest.MonkeyPatch, *places: Path) -> None:
+    """These are mounts of their own, as far as anybody can tell; and so says rename."""
+    real, rename = folder_module.mount, os.rename
+    inodes = {place.stat().st_ino for place in places}
+
+    def mount(place: Path | int) -> tuple[int, int]:
+        device, number = real(place)
+        return device, number + (os.stat(place).st_ino in inodes)  # noqa: PTH116
+
+    def refused(source: object, target: object, **how: int) -> None:
+        if {os.fstat(each).st_ino for each in how.values()} & inodes:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(source, target, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(folder_module, "mount", mount)
+    monkeypatch.setattr(os, "rename", refused)
+
+
+@pytest.mark.parametrize("end", ["processed", "failed"])
+def test_an_end_on_another_mount_takes_nothing_and_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, end: str
+) -> None:
+    """What cannot leave its place would be stored again and again."""
+    (stage.folder / end).mkdir()
+    stage.drop("a.dcm", file_of(1))
+    with monkeypatch.context() as patched:
+        elsewhere(patched, stage.folder / end)
+        for _ in range(3):
+            with pytest.raises(GatewayError, match=f"ends-elsewhere: `{end}` is mounted apart"):
+                stage.inbox.scan()
+        assert stage.stored() == {} and (stage.folder / "a.dcm").exists()
+        turns = iter([False, False, True, True, True])
+        stage.inbox._stopping = lambda: next(turns)
+        stage.inbox.run(lambda _: None)
+        assert "inbox-waits" in caplog.text and "reason=ends-elsewhere" in caplog.text
+        stage.inbox._stopping = stage.stop.is_set
+    assert stage.settle() == 1 and stage.names("processed") == ["a.dcm"]
+
+
+def test_a_sub_folder_on_another_mount_is_left_and_told_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    there = stage.drop("share/deep/b.dcm", file_of(2))
+    stage.drop("a.dcm", file_of(1))
+    elsewhere(monkeypatch, stage.folder / "share")
+    assert stage.settle() == 1 and stage.settle() == 0
+    assert stage.stored() == {uid_of(1): digest_of(1)} and there.exists()
+    assert caplog.text.count("folder-elsewhere") == 1 and "share" not in caplog.text

@@ -22,6 +22,8 @@ from gateway.media.making import Order, make
 from gateway.media.members import found
 from gateway.media.opening import open_medium
 from gateway.media.secure import protection
+from gateway.receive import folder as folder_module
+from gateway.receive import media as media_module
 from gateway.receive.media import MediaInbox
 from gateway.rulebook import compile_ruleset
 from gateway.security.cms.recipients import Holder
@@ -297,3 +299,29 @@ def test_a_password_that_is_gone_is_ours_to_mend(tmp_path: Path, monkeypatch: py
     with pytest.raises(GatewayError, match="secret-missing"):
         stage.settle()
     assert place.exists() and stage.ends("failed") == []
+
+
+def test_an_end_on_another_mount_takes_nothing_and_a_mounted_disc_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage(tmp_path)
+    place = stage.put("stick", PLAIN["stick"])
+    real = folder_module.mount
+    apart = {"processed"}
+
+    def mount(which: Path | int) -> tuple[int, int]:
+        device, number = real(which)
+        return device, number + (isinstance(which, Path) and which.name in apart)
+
+    monkeypatch.setattr(folder_module, "mount", mount)
+    monkeypatch.setattr(media_module, "mount", mount)
+    for _ in range(2):
+        with pytest.raises(GatewayError, match="ends-elsewhere"):
+            stage.settle()
+    assert stage.stored() == set() and place.exists()
+    apart.clear()
+    apart.add("stick")
+    assert stage.settle() == 0 and stage.settle() == 0 and stage.stored() == set()
+    assert caplog.text.count("folder-elsewhere") == 1
+    apart.clear()
+    assert stage.settle() == 1 and stage.ends("processed") == ["stick"]
