@@ -188,13 +188,13 @@ def commitment() -> str:
     }
     answers = (
         (0x0000, "durably taken"),
-        (PROCESSING_FAILURE, "N-ACTION: another request under a known Transaction UID, or too many open"),
+        (PROCESSING_FAILURE, "N-ACTION: another request under a known Transaction UID"),
         (NO_SUCH_INSTANCE, "not the well-known SOP instance"),
         (INVALID_ARGUMENT, "not a data set of PS3.4 Annex J; N-EVENT-REPORT: of no transaction of ours with this peer"),
         (CLASS_NOT_SUPPORTED, "SOP class is not that of the context"),
         (NO_SUCH_ACTION, "N-ACTION: Action Type ID is not 1"),
         (MISTYPED_ARGUMENT, "no data set"),
-        (RESOURCE_LIMITATION, "cannot be made durable now, or more than the limit"),
+        (RESOURCE_LIMITATION, "cannot be made durable now, more than the limit, or too much waits"),
     )
     rows = [("answer", f"{status:04X}", text) for status, text in answers]
     rows += [("Failure Reason in our report", f"{reason:04X}", text) for reason, text in words.items()]

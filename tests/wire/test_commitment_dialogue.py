@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -116,7 +117,10 @@ def test_what_cannot_be_made_durable_is_not_promised() -> None:
 def test_a_report_of_ours_goes_between_two_messages_and_its_answer_is_heard() -> None:
     service = Service()
     with stage(service) as it:
-        it.peer.says(store_rq(b"\x08\0\x05\0CS\0\0")[0])  # a message is under way
+        under_way = threading.Event()
+        service.on_begin = lambda _: under_way.set()
+        it.peer.says(store_rq(b"\x08\0\x05\0CS\0\0")[0])
+        assert under_way.wait(10)
         service.mine = REPORT
         time.sleep(0.1)
         it.peer.says(store_rq(b"\x08\0\x05\0CS\0\0")[1])
