@@ -26,6 +26,8 @@ _ESCAPE = re.compile(r"\\u\{([0-9A-F]{1,6})\}")
 def safe(text: str) -> str:
     """`text` without a character that could do harm where it is shown or parsed."""
     missing = len(text) - LONGEST
+    if missing <= 0 and text.isascii() and text.isprintable() and "\\" not in text:
+        return text  # nearly all that is told
     if missing > 0:
         text = text[:LONGEST]
     cleaned = _UNSAFE.sub(lambda found: f"\\u{{{ord(found[0]):X}}}", text)

@@ -133,7 +133,20 @@ _WAKE = Prepared(
     .values(next_try=bindparam("to_next_try"), reason="")
 )
 
-_POST = insert(outbox)
+_POST = Prepared(insert(outbox), ["seq", "message"])
+_OPENING = Prepared(  # twice is no fault
+    sqlite.insert(associations).on_conflict_do_nothing(), [column.name for column in associations.c]
+)
+_OPENED = Prepared(
+    select(associations.c.kind, associations.c.value).where(
+        associations.c.id == bindparam("number"), associations.c.open == 1
+    )
+)
+_CLOSE = Prepared(update(associations).where(associations.c.id == bindparam("number")).values(open=0))
+_MOVED = (instances.c.study, instances.c.patient_id, instances.c.sop_class)
+_BROUGHT = Prepared(
+    select(*_MOVED, func.count()).where(instances.c.association == bindparam("association")).group_by(*_MOVED)
+)
 _INSERT_INSTANCE = Prepared(insert(instances), [column.name for column in instances.c if column.name != "id"])
 _NEW_DELIVERY: dict[str, Any] = {
     column.name: column.default.arg if isinstance(column.default, ColumnDefault) else None
@@ -354,20 +367,16 @@ class Transaction:
 
     def open_association(self, number: str, kind: str, value: bytes, worker: str) -> None:
         """An association began. Telling it twice is no fault: a worker repeats after the writer was away."""
-        statement = sqlite.insert(associations).values(id=number, kind=kind, value=value, worker=worker, open=1)
-        self._do(statement.on_conflict_do_nothing())
+        given = {"id": number, "kind": kind, "value": value, "worker": worker, "open": 1}
+        self._fast.change(_OPENING, given)
 
     def close_association(self, number: str) -> tuple[str, bytes] | None:
         """(kind, value) of an association that was open until now; None where it was not."""
-        row = self._do(
-            select(associations.c.kind, associations.c.value).where(
-                associations.c.id == number, associations.c.open == 1
-            )
-        ).first()
+        row = self._fast.first(_OPENED, number=number)
         if row is None:
             return None
-        self._do(update(associations).where(associations.c.id == number).values(open=0))
-        return row.kind, row.value
+        self._fast.change(_CLOSE, {"number": number})
+        return row[0], row[1]
 
     def open_associations(self, worker: str | None = None) -> list[tuple[str, str]]:
         """(id, worker) of what was not closed."""
@@ -387,9 +396,8 @@ class Transaction:
 
     def brought(self, association: str) -> list[tuple[str, str, str, int]]:
         """(study, patient id, SOP class, number) that an inbound association stored."""
-        columns = (instances.c.study, instances.c.patient_id, instances.c.sop_class)
-        query = select(*columns, func.count()).where(instances.c.association == association).group_by(*columns)
-        return [tuple(row) for row in self._do(query)]
+        found = self._fast.all(_BROUGHT, association=association)
+        return [(study, patient, sop_class, number) for study, patient, sop_class, number in found]
 
     def took(self, association: str) -> list[tuple[str, str, str, int, int]]:
         """(study as sent, patient id as received, SOP class, anonymized, number) that an outbound one delivered."""
@@ -430,9 +438,8 @@ class Transaction:
 
     def post(self, messages: Iterable[tuple[int, bytes]]) -> None:
         """Audit messages into the outbox, with their numbers."""
-        rows = [{"seq": seq, "message": message} for seq, message in messages]
-        if rows:
-            self._do(_POST, rows)
+        for seq, message in messages:
+            self._fast.change(_POST, {"seq": seq, "message": message})
 
     def posted(self) -> list[tuple[int, bytes]]:
         """The outbox in order."""
