@@ -119,6 +119,8 @@ ADVICE: dict[str, str] = {
     "commitment-timeout": "its destination never said that it keeps it: ask its owner, then `held release`",
     "several-routes": "routes with different steps want it: match more narrowly, then `held release`",
     "conflict": "another object with this SOP Instance UID but other content came first; compare, then decide",
+    "study-of-another-patient": "patients were merged or mistaken: find out, then `held release` or `held discard`",
+    "series-of-another-study": "studies were merged or split: find out, then `held release` or `held discard`",
     "burned-in-unknown": "`pixels show` its group, then `pixels decide`: that releases all of them",
     "needs-decompression": "the destination takes no compressed syntax; send it elsewhere",
     "empty-patient-id": "a pseudonym needs a Patient ID: have the sender correct it, then `held discard`",

@@ -4,23 +4,28 @@ Rules of this file
 * Every transaction of the writer is BEGIN IMMEDIATE: it never finds out at its end that another was faster.
 * Readers open read-only and see the last commit; they can neither wait for nor hold up the writer.
 * What the database complains about is told without the values it was given: they are patients' (`hide_parameters`).
-* The file is 0600, like the spool: it knows patients. A schema of another version is refused, never guessed at.
+* The file is 0600, like the spool: it knows patients. A schema of an older version is brought to this one
+  (migrations.py), or refused; a newer one is refused. Nothing is guessed at.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from gateway.config.schema import State
 from gateway.errors import GatewayError
 from gateway.folders import made
-from gateway.store import schema
+from gateway.logs import fields
+from gateway.store import migrations, schema
+
+log = logging.getLogger("ledger")
 
 
 def path_of(state: State) -> Path:
@@ -29,7 +34,10 @@ def path_of(state: State) -> Path:
 
 
 def open_ledger(state: State) -> Engine:
-    """For the writer: makes the tables where they are missing. Raises GatewayError on another schema version."""
+    """For the writer: makes the tables where they are missing, brings older ones forward.
+
+    Raises GatewayError (ledger-version) on a schema that it cannot bring forward.
+    """
     if state.ledger == "sqlite":
         made(state.dir)
         path = path_of(state)
@@ -47,9 +55,13 @@ def open_ledger(state: State) -> Engine:
         if found is None:
             connection.execute(insert(schema.meta).values(key="version", value=str(schema.VERSION)))
         elif found != str(schema.VERSION):
-            raise GatewayError(
-                "ledger-version", f"the ledger has schema version {found}, this gateway {schema.VERSION}"
-            )
+            if not migrations.bring(connection, found, schema.VERSION):
+                raise GatewayError(
+                    "ledger-version", f"the ledger has schema version {found}, this gateway {schema.VERSION}"
+                )
+            version = update(schema.meta).where(schema.meta.c.key == "version").values(value=str(schema.VERSION))
+            connection.execute(version)
+            log.info(fields("ledger-brought-forward", detail=schema.VERSION))
     return engine
 
 

@@ -72,20 +72,24 @@ _SEEN = Prepared(
     .where(instances.c.association == bindparam("association"), instances.c.study == bindparam("study"))
     .limit(1)
 )
-_OF_STUDY = (
-    select(instances.c.id)
-    .where(
-        instances.c.study == bindparam("study"),
-        instances.c.patient_id != "",
-        instances.c.state != InstanceState.DISCARDED.value,
-        instances.c.state != InstanceState.DROPPED.value,
-    )
-    .limit(1)
+_KEPT = and_(
+    instances.c.state != InstanceState.DISCARDED.value,
+    instances.c.state != InstanceState.DROPPED.value,
 )
-# Two seeks in one index, where `!=` would read a whole study
+_OF_STUDY = (
+    select(instances.c.id).where(instances.c.study == bindparam("study"), instances.c.patient_id != "", _KEPT).limit(1)
+)
+_OF_SERIES = (
+    select(instances.c.id).where(instances.c.series == bindparam("series"), instances.c.study != "", _KEPT).limit(1)
+)
+# Two seeks in one index, where `!=` would read a whole study or series
 _OTHER_PATIENT = (
     Prepared(_OF_STUDY.where(instances.c.patient_id < bindparam("patient"))),
     Prepared(_OF_STUDY.where(instances.c.patient_id > bindparam("patient"))),
+)
+_OTHER_STUDY = (
+    Prepared(_OF_SERIES.where(instances.c.study < bindparam("study"))),
+    Prepared(_OF_SERIES.where(instances.c.study > bindparam("study"))),
 )
 _TOOK_STUDY = Prepared(
     select(deliveries.c.id)
@@ -200,6 +204,10 @@ class Transaction:
         """Whether this study has an instance of a patient with another Patient ID."""
         return any(self._fast.first(each, study=study, patient=patient_id) is not None for each in _OTHER_PATIENT)
 
+    def other_study(self, series: str, study: str) -> bool:
+        """Whether this series has an instance of another study; nothing is known of rows older than its column."""
+        return any(self._fast.first(each, series=series, study=study) is not None for each in _OTHER_STUDY)
+
     def insert_instance(self, instance: Instance, state: InstanceState, reason: str) -> int:
         """A new instance; its number."""
         identity = instance.identity
@@ -210,6 +218,7 @@ class Transaction:
                 "sha256": instance.stored.sha256,
                 "association": instance.origin.association,
                 "study": identity.study,
+                "series": identity.series,
                 "sop_class": identity.sop_class,
                 "patient_id": identity.patient_id,
                 "spool": instance.stored.name,

@@ -1,4 +1,4 @@
-"""The ledger's tables. `engine.py` refuses a ledger of another VERSION.
+"""The ledger's tables. `engine.py` refuses a ledger of another VERSION that `migrations.py` cannot bring to this one.
 
 An instance is kept as one MessagePack value (gateway.model.Instance) beside the few columns that are searched.
 Each index is there for one statement of ledger.py or reading.py that would otherwise read a whole backlog.
@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 6
+VERSION = 7  # with each change of a table a step in migrations.py
 metadata = MetaData()
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
 
@@ -38,6 +38,7 @@ instances = Table(
     Column("sha256", String(64), nullable=False),
     Column("association", String(32), nullable=False),
     Column("study", String(64), nullable=False),
+    Column("series", String(64), nullable=False, server_default=""),  # "" also of what came before version 7
     Column("sop_class", String(64), nullable=False),
     Column("patient_id", String, nullable=False),
     Column("spool", String(64), nullable=False, unique=True),
@@ -48,6 +49,7 @@ instances = Table(
     Index("instances_open", "state", "id"),
     Index("instances_brought", "association", "study"),
     Index("instances_patients", "study", "patient_id"),
+    Index("instances_series", "series", "study"),
 )
 
 deliveries = Table(

@@ -143,16 +143,20 @@ class Desk:
         """Why it is kept beside what is there and held; "" where it is not, or its source may do so (`on_conflict`).
 
         A UID with other bytes: sent again with headers that somebody coerced, or moved to another study. A study that
-        another patient has: merged, or mistaken. What a rule drops is noise and only hides a change of what is kept.
+        another patient has, a series that another study has: merged, or mistaken. What a rule drops is noise and only
+        hides a change of what is kept.
         """
         if instance.decision.on_conflict != "hold":
             return ""
         if any(k.state != InstanceState.DROPPED for k in known):
             return "conflict"
-        study, patient = instance.identity.study, instance.identity.patient_id
-        dropping = instance.decision.verdict is Verdict.DROP
-        if study and patient and not dropping and self._tx.other_patient(study, patient):
+        of = instance.identity
+        if not of.study or instance.decision.verdict is Verdict.DROP:
+            return ""
+        if of.patient_id and self._tx.other_patient(of.study, of.patient_id):
             return "study-of-another-patient"
+        if of.series and self._tx.other_study(of.series, of.study):
+            return "series-of-another-study"
         return ""
 
     def _same(self, known: Known, instance: Instance) -> bool:

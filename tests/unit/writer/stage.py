@@ -110,7 +110,7 @@ class Stage:
         stored = incoming.seal()
         assert stored.sha256 == hashlib.sha256(data).hexdigest()
         return Instance(
-            Identity(CT, uid, study, "1.8", "PAT1", "CT"),
+            Identity(CT, uid, study, f"{study}.8", "PAT1", "CT"),
             Origin("in", "a" * 32, "127.0.0.1", "CT1", "GW"),
             stored,
             "1.2.840.10008.1.2.1",

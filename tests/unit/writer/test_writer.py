@@ -134,6 +134,33 @@ def test_a_study_that_another_patient_has_is_noticed(stage: Stage) -> None:
     assert client.received(of("E", "1.12", study="1.11")).outcome == "stored", "what was dropped has no patient"
 
 
+def test_a_series_that_another_study_has_is_noticed(stage: Stage) -> None:
+    """Merged or split studies: held beside, unless the source may do so. No Series Instance UID says nothing."""
+    it = delivering(stage)
+    assert it.client is not None
+
+    def of(study: str, uid: str, series: str = "1.8", **decision: str) -> Instance:
+        made = stage.make(uid, uid.encode(), study=study, **decision)
+        return replace(made, identity=replace(made.identity, series=series))
+
+    client = it.client
+    assert client.received(of("1.20", "1.1")).outcome == "stored"
+    assert client.received(of("1.20", "1.2")).outcome == "stored"
+    assert client.received(of("1.10", "1.3")).outcome == "conflict"
+    assert client.received(of("1.30", "1.4")).outcome == "conflict"
+    assert client.received(of("", "1.5")).outcome == "stored"
+    assert client.received(of("1.30", "1.6", series="")).outcome == "stored"
+    assert client.received(of("1.40", "1.7", series="")).outcome == "stored"
+    assert client.received(of("1.30", "1.8", series="1.9")).outcome == "stored", "another series"
+    assert client.received(of("1.30", "1.9", on_conflict="deliver")).outcome == "stored"
+    assert {row.reason for row in stage.ask(lambda r: r.held())} == {"series-of-another-study"}
+    assert {uid.split(">")[0] for uid, state in stage.states().items() if state == "held"} == {"1.3", "1.4"}
+    dropped = of("1.50", "1.10", series="1.7", verdict=Verdict.DROP, reason="noise", to=())  # type: ignore[arg-type]
+    assert client.received(dropped).outcome == "stored"
+    assert client.received(of("1.60", "1.11", series="1.7")).outcome == "stored", "what was dropped has no study"
+    until(lambda: stage.trail().count("series-of-another-study") >= 2)  # audited, a moment later
+
+
 def test_equal_content_in_another_uncompressed_syntax_is_no_conflict_while_the_first_is_spooled(stage: Stage) -> None:
     explicit = encoded(ct(1))
     implicit = b"".join(chunks(to_implicit_le(BytesSource(explicit), EXPLICIT_LE)))
