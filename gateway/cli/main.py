@@ -9,12 +9,15 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import warnings
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from gateway import __version__, logs
+from gateway import __version__
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     import typer
 
 # command -> module in gateway.cli, and what of it: a function, or a Typer of sub-commands called `app`
@@ -74,11 +77,34 @@ def version() -> None:
 
 def run() -> None:
     """Entry point of the console script."""
-    logs.terminal()
+    warnings.showwarning = _warned
+    sys.excepthook = _broken_off
     called = sys.argv[1] if len(sys.argv) > 1 else ""
     if called == "deid":
         _plain_deid(sys.argv[2:])
-    command_line(called)()
+    _terminal()
+    try:
+        command_line(called)()
+    except Exception as error:  # Typer has a hook of its own by now, which quotes it
+        _broken_off(type(error), error, error.__traceback__)
+        sys.exit(1)
+
+
+def _terminal() -> None:
+    """What libraries say, in words that quote no value; a plain `deid` waits for them only where somebody speaks."""
+    from gateway import logs
+
+    logs.terminal()
+
+
+def _warned(*what: Any, **more: Any) -> None:
+    _terminal()
+    warnings.showwarning(*what, **more)
+
+
+def _broken_off(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    _terminal()
+    sys.excepthook(kind, error, trace)
 
 
 def _plain_deid(words: list[str]) -> None:

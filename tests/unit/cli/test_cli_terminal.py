@@ -61,6 +61,35 @@ def test_render_says_what_is_wrong_in_its_own_words(tmp_path: Path, tag: int) ->
     assert "CANARY" not in text and "Traceback" not in text
 
 
+@pytest.mark.parametrize("line", ["plain", "for Typer"])
+def test_deid_says_what_breaks_it_in_its_own_words(tmp_path: Path, line: str) -> None:
+    """A plain line is carried out before anything that logs is imported."""
+    (tmp_path / "key").write_bytes(bytes(range(32)))
+    (tmp_path / "key").chmod(0o600)
+    code = """
+import sys, warnings
+from gateway.cli import deid, main
+def broken(*_):
+    warnings.warn("CANARY")
+    warnings.warn("CANARY")
+    raise ValueError("CANARY")
+deid.deidentify_files = broken
+if sys.argv.pop(1) == "for Typer":
+    from gateway.cli import deid_command
+    deid_command.deidentify_files = broken
+    sys.argv.append("--processes=1")
+sys.argv[1:1] = ["deid", "--key"]
+main.run()
+"""
+    arguments = [line, str(tmp_path / "key"), "--out", str(tmp_path / "out"), str(tmp_path)]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "CANARY" not in done.stdout + done.stderr
+    lines = done.stderr.splitlines()
+    assert "library-warning kind=UserWarning" in lines[0] and lines[-1].startswith(
+        "internal-error error=ValueError at="
+    )
+
+
 def test_warnings_and_faults_are_told_by_their_place_alone() -> None:
     code = """
 import logging, warnings
