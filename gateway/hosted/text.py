@@ -28,6 +28,9 @@ def _rapidocr() -> Any:
         params={
             "Global.log_level": "critical",
             "Global.use_cls": False,
+            # Shown at the sizes that transforms/pixels/pictures.py chose, not at one of its own.
+            "Det.limit_type": "min",
+            "Det.limit_side_len": 32,
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }

@@ -1,6 +1,7 @@
 """Burned-in text to clean, and two engines that judge whether anybody can still read it.
 
-The judges recognise: rapidocr's whole chain, and tesseract; each on the picture, enlarged, and with contrast stretched.
+The judges recognise: rapidocr's whole chain, and tesseract; each on what the finder is shown, and on what looks like
+ink alone, which the finder is not shown.
 
 * They read where the text was drawn, with a margin, and nothing else: what is read out of speckle elsewhere cannot be
   of the text, and three letters come out of speckle by chance.
@@ -32,6 +33,7 @@ SYNTAXES = {
     "native": EXPLICIT_LE, "RLE": forms.RLE, "JPEG": forms.BASELINE, "JPEG lossless": forms.LOSSLESS_SV1,
     "JPEG-LS": forms.LS, "JPEG 2000": forms.J2K,
 }  # fmt: skip
+BRIGHT = 225  # of 255
 FONTS = ("", "DejaVuSans.ttf", "DejaVuSansMono.ttf", "DejaVuSerif.ttf")
 
 
@@ -138,10 +140,21 @@ def readable(source: Any, uid: str, case: Case) -> list[str]:
     photometric = "RGB" if uid == forms.BASELINE and image.samples == 3 else image.photometric
     found = set()
     for frame in {each.tobytes(): each for each in frames}.values():
-        for picture in pictures.shown(frame, image, photometric):
+        shown = pictures.shown(frame, image, photometric)
+        for picture in [*shown, _ink(shown[0].max(axis=2))]:
             read = letters(np.rot90(_where_drawn(picture, case), 3 * case.turned))
             found.update(token for token in TOKENS if token in read)
     return sorted(found)
+
+
+def _ink(plain: np.ndarray) -> np.ndarray:
+    """What is brightest, and what is flat but no background: strokes are drawn with one value, speckle has none."""
+    around = np.pad(plain, 1, mode="edge")
+    across = (around[1:-1, :-2] == plain) & (plain == around[1:-1, 2:])
+    down = (around[:-2, 1:-1] == plain) & (plain == around[2:, 1:-1])
+    background = np.bincount(plain.ravel(), minlength=256).argmax()
+    ink = (plain >= BRIGHT) | ((across | down) & (plain != background))
+    return np.repeat((ink * np.uint8(255))[..., np.newaxis], 3, axis=2)
 
 
 def _where_drawn(picture: np.ndarray, case: Case) -> np.ndarray:

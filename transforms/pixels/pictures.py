@@ -1,11 +1,13 @@
 """What a text detector is shown of a frame, and where it found text, as boxes of the frame.
 
 Rules of this file
-* A frame is shown several times: its range as it is; with the contrast of each part stretched, so that text a window
-  would hide is seen; and what looks like ink alone, so that text over bright speckle is seen. Large frames are shown in
-  tiles that overlap, small ones enlarged; and once turned by 90 degrees: detectors hardly see lines that go upwards.
+* A frame is shown three times: its range as it is; with the contrast of each part stretched, so that text a window
+  would hide is seen; and as edges, so that pale text over bright speckle is seen: drawn strokes are sharp, what a device
+  has measured is smooth.
+* Each is shown enlarged, too: a line over speckle is one with it at its own size, and a line at twice.
+* Two are shown turned by 90 degrees: detectors hardly see lines that go upwards.
 * What a detector finds is a box with a margin, whatever it reads there or does not.
-* It looks again at the frame with the boxes blanked: text close to other text is missed once.
+* The edges are looked at again with the boxes blanked: text close to other text is missed once.
 * The detector is a function that is given (`Look`): which one, gateway/hosted/text.py knows.
 """
 
@@ -24,13 +26,12 @@ from transforms.pixels.image import Image
 Picture = npt.NDArray[np.uint8]  # (rows, columns, 3)
 Look = Callable[[Picture], list[Box]]
 
-TILE: Final = 1000  # pixels of a side; above TILE + OVERLAP a frame is cut
-OVERLAP: Final = 140
-SMALL: Final = 400  # a frame whose larger side has at most so many pixels is shown three times as large
-ENLARGED: Final = 3
-ROUNDS: Final = 2
-BRIGHT: Final = 225  # of 255: text is drawn with what is brightest
-LARGEST: Final = 0.2  # of a picture: what a line of text may cover
+TILE: Final = 960  # pixels of a side, enlarged; above TILE + OVERLAP a picture is cut
+OVERLAP: Final = 128
+SMALL: Final = 400  # a frame whose larger side has at most so many pixels is shown three times as large, too
+LARGE: Final = 1920 * 1200  # pixels; a larger frame is shown at its own size alone: its text is larger, too
+LARGEST: Final = 0.1  # of a tile: what is larger, and no long one, is texture
+LONG: Final = 4  # times as long as high: a line
 
 
 def text_boxes(
@@ -38,16 +39,15 @@ def text_boxes(
 ) -> tuple[Box, ...]:
     """Where text is, in boxes of the frame. `second` is another detector: it looks once, at the picture for people."""
     pictures = shown(array, image, photometric)
-    found: set[Box] = set(_looked(pictures[0], second, parts=False)) if second is not None else set()
-    for round_ in range(ROUNDS):
-        fresh = {each for picture in pictures for each in _looked(picture, look, parts=round_ == 0)}
-        fresh = (fresh | set(_looked_turned(pictures[0], look))) - found
-        if not fresh:
-            break
-        found |= fresh
-        for picture in pictures:
-            for each in within(found, image.columns, image.rows):
-                picture[each.top : each.bottom, each.left : each.right] = 0
+    plain, _, edges = pictures
+    found: set[Box] = set(_looked(plain, second, 1)) if second is not None else set()
+    for picture in pictures:
+        found.update(_looked_at_sizes(picture, look))
+    for picture in (plain, edges):
+        found.update(_looked_turned(picture, look))
+    for each in within(found, image.columns, image.rows):
+        edges[each.top : each.bottom, each.left : each.right] = 0
+    found.update(_looked_at_sizes(edges, look))
     return within(found, image.columns, image.rows)
 
 
@@ -57,11 +57,11 @@ def shown(array: npt.NDArray[Any], image: Image, photometric: str) -> list[Pictu
         array, photometric = _coloured(array, image), "RGB"
     if array.ndim == 3:
         colour = _rgb(_eight(array), photometric)
-        return [colour, _stretched(colour.mean(axis=2)), _ink(colour.max(axis=2))]
+        return [colour, _stretched(colour.mean(axis=2)), _edges(colour)]
     plain = _eight(array)
     if photometric == "MONOCHROME1":
         plain = 255 - plain
-    return [np.repeat(plain[..., np.newaxis], 3, axis=2), _stretched(array), _ink(plain)]
+    return [np.repeat(plain[..., np.newaxis], 3, axis=2), _stretched(array), _edges(plain)]
 
 
 def _eight(array: npt.NDArray[Any]) -> Picture:
@@ -76,14 +76,25 @@ def _eight(array: npt.NDArray[Any]) -> Picture:
     return out
 
 
-def _ink(plain: npt.NDArray[Any]) -> Picture:
-    """What is brightest, and what is flat but no background: strokes are drawn with one value, speckle has none."""
-    around = np.pad(plain, 1, mode="edge")
-    across = (around[1:-1, :-2] == plain) & (plain == around[1:-1, 2:])
-    down = (around[:-2, 1:-1] == plain) & (plain == around[2:, 1:-1])
-    background = np.bincount(plain.ravel(), minlength=256).argmax()
-    ink = (plain >= BRIGHT) | ((across | down) & (plain != background))
-    return np.repeat((ink * np.uint8(255))[..., np.newaxis], 3, axis=2)
+def _edges(values: npt.NDArray[Any]) -> Picture:
+    """How sharply each pixel stands out of its neighbours: drawn strokes do, what a device has measured is smooth."""
+    plain = values.astype(np.float32)
+    if plain.ndim == 2:
+        plain = plain[..., np.newaxis]
+    for axis in (0, 1):  # single pixels of noise do not count
+        plain = (_next(plain, axis, 0) + 4 * plain + _next(plain, axis, 2)) / 6
+    rows = [_next(plain, 0, each) for each in range(3)]
+    around = sum(_next(row, 1, each) for row in rows for each in range(3))
+    sharp = np.abs(around - 9 * plain).max(axis=2)
+    most = max(float(np.percentile(sharp, 99.7)), 1e-6)
+    out: Picture = np.clip(sharp * (255.0 / most), 0, 255).astype(np.uint8)
+    return np.repeat(out[..., np.newaxis], 3, axis=2)
+
+
+def _next(values: npt.NDArray[Any], axis: int, at: int) -> npt.NDArray[Any]:
+    """Each pixel's neighbour along the axis: before it (0), itself (1), after it (2); the edge is its own."""
+    padded = np.pad(values, [(1, 1) if each == axis else (0, 0) for each in range(values.ndim)], mode="edge")
+    return padded[(slice(None),) * axis + (slice(at, at + values.shape[axis]),)]
 
 
 def _stretched(array: npt.NDArray[Any]) -> Picture:
@@ -133,37 +144,52 @@ def _rgb(array: Picture, photometric: str) -> Picture:
 
 
 def _looked_turned(picture: Picture, look: Look) -> Iterator[Box]:
-    """As `_looked`, of the picture turned clockwise: lines that go upwards lie then."""
+    """As `_looked`, of the picture turned clockwise and at its largest: lines that go upwards lie then."""
     rows = picture.shape[0]
-    for each in _looked(np.ascontiguousarray(np.rot90(picture, 3)), look, parts=False):
+    for each in _looked(np.ascontiguousarray(np.rot90(picture, 3)), look, _scales(picture)[-1]):
         yield Box(each.top, rows - each.right, each.bottom, rows - each.left)
 
 
-def _looked(picture: Picture, look: Look, *, parts: bool, side: int = TILE) -> Iterator[Box]:
-    """What the detector finds, as boxes of the picture with their margin."""
-    for left, top, tile in _tiles(picture, side):
-        scale = ENLARGED if max(tile.shape[:2]) <= SMALL else 1
-        for each in look(_enlarged(tile, scale)):
-            box = Box(each.left // scale, each.top // scale, -(-each.right // scale), -(-each.bottom // scale))
-            if _texture(box, tile):
-                if parts:  # no line of text looks like this: what is in it is looked at by parts, once
-                    half = max(tile.shape[:2]) // 2
-                    yield from (_moved(each, left, top) for each in _looked(tile, look, parts=False, side=half))
-                    parts = False
+def _looked_at_sizes(picture: Picture, look: Look) -> Iterator[Box]:
+    """What the detector finds at any of the sizes, as boxes of the picture with their margin."""
+    for scale in _scales(picture):
+        yield from _looked(picture, look, scale)
+
+
+def _scales(picture: Picture) -> tuple[int, ...]:
+    rows, columns = picture.shape[:2]
+    if rows * columns > LARGE:
+        return (1,)
+    return (1, 2, 3) if max(rows, columns) <= SMALL else (1, 2)
+
+
+def _looked(picture: Picture, look: Look, scale: int) -> Iterator[Box]:
+    """What the detector finds in the picture shown that many times as large."""
+    for left, top, tile in _tiles(_enlarged(picture, scale)):
+        for each in look(tile):
+            if _texture(each, tile):
                 continue
-            margin = max(4, min(box.right - box.left, box.bottom - box.top) // 4)
-            yield _moved(box, left, top).grown(margin)
+            box = _moved(each, left, top)
+            yield _with_margin(Box(box.left // scale, box.top // scale, -(-box.right // scale), -(-box.bottom // scale)))
 
 
-def _enlarged(tile: Picture, scale: int) -> Picture:
+def _with_margin(box: Box) -> Box:
+    """A quarter of the height around it, and all of it at both ends of a line: its last letter is missed at times."""
+    width, height = box.right - box.left, box.bottom - box.top
+    short = min(width, height)
+    around = max(4, short // 4)
+    more = max(around, short)
+    across, down = (more, around) if width > height else (around, more)
+    return Box(box.left - across, box.top - down, box.right + across, box.bottom + down)
+
+
+def _enlarged(picture: Picture, scale: int) -> Picture:
     """Smoothly: small letters with steps at their edges are seen less."""
-    tile = np.ascontiguousarray(tile)
     if scale == 1:
-        return tile
-    rows, columns = tile.shape[:2]
-    out: Picture = np.asarray(
-        Pictures.fromarray(tile).resize((columns * scale, rows * scale), Pictures.Resampling.LANCZOS)
-    )
+        return picture
+    rows, columns = picture.shape[:2]
+    larger = Pictures.fromarray(picture).resize((columns * scale, rows * scale), Pictures.Resampling.LANCZOS)
+    out: Picture = np.asarray(larger)
     return out
 
 
@@ -171,19 +197,20 @@ def _texture(box: Box, tile: Picture) -> bool:
     """A box over much of the picture, and no long one: the speckle of an image, not a line of text."""
     width, height = box.right - box.left, box.bottom - box.top
     much = width * height > LARGEST * tile.shape[0] * tile.shape[1]
-    return much and max(width, height) < 4 * min(width, height)
+    return much and max(width, height) < LONG * min(width, height)
 
 
 def _moved(box: Box, left: int, top: int) -> Box:
     return Box(box.left + left, box.top + top, box.right + left, box.bottom + top)
 
 
-def _tiles(picture: Picture, side: int) -> Iterator[tuple[int, int, Picture]]:
-    """Parts of about that size, each with some of the next one."""
-    for top in _starts(picture.shape[0], side):
-        for left in _starts(picture.shape[1], side):
-            yield left, top, picture[top : top + side + OVERLAP, left : left + side + OVERLAP]
+def _tiles(picture: Picture) -> Iterator[tuple[int, int, Picture]]:
+    """Parts of about TILE, each with some of the next one."""
+    for top in _starts(picture.shape[0]):
+        for left in _starts(picture.shape[1]):
+            part = picture[top : top + TILE + OVERLAP, left : left + TILE + OVERLAP]
+            yield left, top, np.ascontiguousarray(part)
 
 
-def _starts(length: int, side: int) -> range:
-    return range(0, max(1, length - OVERLAP), side)
+def _starts(length: int) -> range:
+    return range(0, max(1, length - OVERLAP), TILE)
