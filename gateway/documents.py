@@ -46,22 +46,23 @@ def deidentified(
     remover: Remover | None = None,
     trace: bool = False,
 ) -> Deidentified:
-    """`engine.deidentify` with what `documents` asks for before it. Its steps tell what became of a document.
+    """`engine.deidentify` with what `documents` asks for before it. Its steps tell what became of a document, and
+    `named-entities` where `remover` looked at texts.
 
     `index` is what framing has found in this source. Raises HoldObject where `documents` asks for it, and
     TransformError as the engine does.
     """
-    if table.documents == REMOVE:
-        return deidentify(
-            source, syntax, table, context, index=index, patient=patient, ran=ran, remover=remover, trace=trace
-        )
-    index = index or framing.check(source, syntax)
-    found = document_for(source, index, table, context, remover)
+    found = Document()
+    if table.documents != REMOVE:
+        index = index or framing.check(source, syntax)
+        found = document_for(source, index, table, context, remover)
     done = deidentify(
         source, syntax, table, context, index=index, patient=patient, ran=ran, document=found.value, remover=remover,
         trace=trace,
     )  # fmt: skip
-    return done.after(found.step) if found.step else done
+    if found.step:
+        done = done.after(found.step)
+    return done.after("named-entities") if remover is not None and table.cleans_text else done
 
 
 def document_for(

@@ -319,6 +319,7 @@ def _write_report(
         "profile": table.profile.name,
         "options": list(table.options),
         "edition": table.profile.edition,
+        "named_entities": settings.profile.names is not None,
         "generation": table.generation,
         "project": settings.project,
         "outcomes": dict(sorted(Counter(each.outcome for each in results).items())),

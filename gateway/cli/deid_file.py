@@ -37,6 +37,8 @@ from transforms.source import ByteSource, BytesSource, EditPlan, Literal
 
 if TYPE_CHECKING:
     from gateway.cli.mapping import Pairs
+    from gateway.config.schema import Plugin
+    from gateway.hosted.names import Names
     from gateway.manifest.model import Entry
     from gateway.patients.csvmap import CsvMap
 
@@ -54,6 +56,7 @@ class Chosen(NamedTuple):
     override: tuple[Override, ...] = ()
     media: bool = False  # bound for a DICOMDIR
     documents: str = "remove"  # what becomes of encapsulated documents
+    names: Plugin | None = None  # a program that finds more of them in texts
 
 
 class Settings(NamedTuple):
@@ -104,15 +107,22 @@ def read_profile(name: str, options: tuple[str, ...], documents: str | None = No
         return Chosen(name, options, documents=documents or "remove")
     from gateway.cli.profile_file import read  # what reads YAML takes longer to start than twenty images take
 
-    found = read(Path(name))
-    return Chosen(found.extends, (*found.options, *options), found.override, found.media, documents or found.documents)
+    found = read(Path(name), options)
+    return Chosen(
+        found.extends, found.options, found.override, found.media, documents or found.documents, found.named_entities
+    )
 
 
 def compiled(settings: Settings) -> tuple[Tables, Context]:
     """The tables and the key, ready. Raises TransformError, ConfigRefused."""
     profile = settings.profile
     tables = Tables(
-        profile.extends, profile.options, profile.override, media=profile.media, documents=profile.documents
+        profile.extends,
+        profile.options,
+        profile.override,
+        media=profile.media,
+        documents=profile.documents,
+        named=profile.names is not None,
     )
     return tables, Context(settings.key, settings.project)
 
@@ -186,11 +196,17 @@ def _made(
             if clean.source is not data:
                 index = None
             data, ran, pixels = clean.source, clean.ran, clean.steps
+        more = names_of(settings.profile)
+
+        def made(patient: Pseudonym | None) -> Deidentified:
+            return deidentified(
+                data, syntax, table, context, index=index, patient=patient, ran=ran, remover=more, trace=settings.report
+            )
+
         try:
-            done = deidentified(data, syntax, table, context, index=index, patient=who, ran=ran, trace=settings.report)
+            done = made(who)
         except OtherPatients as error:
-            who = _with_others(who, error.patients, settings)
-            done = deidentified(data, syntax, table, context, index=index, patient=who, ran=ran, trace=settings.report)
+            done = made(_with_others(who, error.patients, settings))
         if settings.recipients:
             done = _sealed(data, syntax, done, settings, context)
         name = f"{done.sop_instance}.dcm"
@@ -235,6 +251,15 @@ def _sealed(data: ByteSource, syntax: str, done: Deidentified, settings: Setting
 def egress() -> Egress:
     """The check of what leaves, of this process."""
     return Egress(studies=_STUDIES)
+
+
+def names_of(profile: Chosen) -> Names | None:
+    """The program that finds more names, one a process; it is started when the first text is cleaned."""
+    if profile.names is None:
+        return None
+    from gateway.hosted import names as programs  # what few ask for
+
+    return programs.names_of(profile.names)
 
 
 def patient_map(settings: Settings) -> CsvMap | None:

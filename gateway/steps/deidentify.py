@@ -68,13 +68,12 @@ def run(passing: Passing, step: Step, around: Around) -> Passing:
     output, told = seal(source, done.plan, uid, how.recipients, how.context) if how.recipients else (done.plan, "")
     around.egress.check(study, source, output, uid, let_through, name=name, pseudonym=given)
     modality = passing.identity.modality
-    named = ("named-entities",) if how.names is not None and table.cleans_text else ()
     return replace(
         passing,
         source=output,
         syntax=uid,
         identity=Identity(done.sop_class, done.sop_instance, done.study, done.series, done.patient_id, modality),
-        done=(*steps, *done.steps, *named, *((told,) if told else ())),
+        done=(*steps, *done.steps, *((told,) if told else ())),
         anonymized=True,
         evidence=Evidence(
             received=how.context.receipt(around.instance.stored.sha256) if around.instance else "",

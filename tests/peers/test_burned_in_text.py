@@ -58,14 +58,26 @@ def test_the_judges_read_what_was_not_cleaned(case: burned.Case, program: object
     assert burned.readable(source, uid, case) == sorted(burned.TOKENS)
 
 
-@pytest.mark.parametrize("case", burned.cases(4, seed=11), ids=lambda each: f"{each.form}-{each.syntax}-{each.size}")
+LARGE = (
+    burned.Case("", 11, 110, False, "grey8", "native", 1, 1080, 1920),
+    burned.Case("DejaVuSans.ttf", 14, 200, True, "grey8", "native", 1, 1200, 1600),
+)
+# Once missed: a pale name over speckle of its own brightness.
+PALE = burned.Case("", 14, 110, False, "inverse", "native", 1, 480, 640)
+
+
+@pytest.mark.parametrize(
+    "case", [*burned.cases(4, seed=11), PALE], ids=lambda each: f"{each.form}-{each.syntax}-{each.size}"
+)
 def test_nobody_reads_it_any_more(case: burned.Case, program: object) -> None:
     check(case)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "case", burned.cases(56), ids=lambda each: f"{each.form}-{each.syntax}-{each.size}-{each.rows}"
+    "case",
+    [*burned.cases(56), *LARGE],
+    ids=lambda each: f"{each.form}-{each.syntax}-{each.size}-{each.rows}",
 )
 def test_of_all_looks(case: burned.Case, program: object) -> None:
     check(case)

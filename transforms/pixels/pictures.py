@@ -2,8 +2,8 @@
 
 Rules of this file
 * A frame is shown three times: its range as it is; with the contrast of each part stretched, so that text a window
-  would hide is seen; and as edges, so that pale text over bright speckle is seen: drawn strokes are sharp, what a device
-  has measured is smooth.
+  would hide is seen; and as edges, so that pale text over bright speckle is seen: drawn strokes are sharp, what a
+  device has measured is smooth.
 * Each is shown enlarged, too: a line over speckle is one with it at its own size, and a line at twice.
 * Two are shown turned by 90 degrees: detectors hardly see lines that go upwards.
 * What a detector finds is a box with a margin, whatever it reads there or does not.
@@ -13,7 +13,7 @@ Rules of this file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -29,7 +29,8 @@ Look = Callable[[Picture], list[Box]]
 TILE: Final = 960  # pixels of a side, enlarged; above TILE + OVERLAP a picture is cut
 OVERLAP: Final = 128
 SMALL: Final = 400  # a frame whose larger side has at most so many pixels is shown three times as large, too
-LARGE: Final = 1920 * 1200  # pixels; a larger frame is shown at its own size alone: its text is larger, too
+LARGE: Final = 1024 * 1024  # pixels; of a larger frame two pictures are shown enlarged, once: all would take too long
+HUGE: Final = 1920 * 1200  # pixels; a larger frame is not enlarged: its text is larger, too
 LARGEST: Final = 0.1  # of a tile: what is larger, and no long one, is texture
 LONG: Final = 4  # times as long as high: a line
 
@@ -38,16 +39,16 @@ def text_boxes(
     array: npt.NDArray[Any], image: Image, photometric: str, look: Look, second: Look | None = None
 ) -> tuple[Box, ...]:
     """Where text is, in boxes of the frame. `second` is another detector: it looks once, at the picture for people."""
-    pictures = shown(array, image, photometric)
-    plain, _, edges = pictures
+    plain, stretched, edges = shown(array, image, photometric)
     found: set[Box] = set(_looked(plain, second, 1)) if second is not None else set()
-    for picture in pictures:
-        found.update(_looked_at_sizes(picture, look))
+    sizes = _sizes(image)
+    found.update(_looked_at(stretched, look, sizes))
     for picture in (plain, edges):
-        found.update(_looked_turned(picture, look))
+        found.update(_looked_at(picture, look, sizes if image.rows * image.columns > HUGE else {*sizes, 2}))
+        found.update(_looked_turned(picture, look, max(sizes)))
     for each in within(found, image.columns, image.rows):
         edges[each.top : each.bottom, each.left : each.right] = 0
-    found.update(_looked_at_sizes(edges, look))
+    found.update(_looked_at(edges, look, sizes))
     return within(found, image.columns, image.rows)
 
 
@@ -143,24 +144,24 @@ def _rgb(array: Picture, photometric: str) -> Picture:
     return out
 
 
-def _looked_turned(picture: Picture, look: Look) -> Iterator[Box]:
-    """As `_looked`, of the picture turned clockwise and at its largest: lines that go upwards lie then."""
+def _sizes(image: Image) -> Collection[int]:
+    """How many times as large as it is a picture of the frame is shown."""
+    if image.rows * image.columns > LARGE:
+        return (1,)
+    return (1, 2, 3) if max(image.rows, image.columns) <= SMALL else (1, 2)
+
+
+def _looked_turned(picture: Picture, look: Look, scale: int) -> Iterator[Box]:
+    """As `_looked`, of the picture turned clockwise: lines that go upwards lie then."""
     rows = picture.shape[0]
-    for each in _looked(np.ascontiguousarray(np.rot90(picture, 3)), look, _scales(picture)[-1]):
+    for each in _looked(np.ascontiguousarray(np.rot90(picture, 3)), look, scale):
         yield Box(each.top, rows - each.right, each.bottom, rows - each.left)
 
 
-def _looked_at_sizes(picture: Picture, look: Look) -> Iterator[Box]:
-    """What the detector finds at any of the sizes, as boxes of the picture with their margin."""
-    for scale in _scales(picture):
+def _looked_at(picture: Picture, look: Look, sizes: Collection[int]) -> Iterator[Box]:
+    """As `_looked`, at each of the sizes."""
+    for scale in sizes:
         yield from _looked(picture, look, scale)
-
-
-def _scales(picture: Picture) -> tuple[int, ...]:
-    rows, columns = picture.shape[:2]
-    if rows * columns > LARGE:
-        return (1,)
-    return (1, 2, 3) if max(rows, columns) <= SMALL else (1, 2)
 
 
 def _looked(picture: Picture, look: Look, scale: int) -> Iterator[Box]:
@@ -170,7 +171,9 @@ def _looked(picture: Picture, look: Look, scale: int) -> Iterator[Box]:
             if _texture(each, tile):
                 continue
             box = _moved(each, left, top)
-            yield _with_margin(Box(box.left // scale, box.top // scale, -(-box.right // scale), -(-box.bottom // scale)))
+            yield _with_margin(
+                Box(box.left // scale, box.top // scale, -(-box.right // scale), -(-box.bottom // scale))
+            )
 
 
 def _with_margin(box: Box) -> Box:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
 from pathlib import Path
 
 import pydicom
@@ -141,6 +142,34 @@ def test_a_profile_file(tmp_path: Path, key: Path) -> None:
     profile.write_text("extends: basic\noverrides: []\n")
     with pytest.raises(GatewayError, match="overrides"):
         read_profile(str(profile), ())
+
+
+def test_a_profile_file_names_a_program_that_finds_names(tmp_path: Path, key: Path) -> None:
+    """An input whose text it does not answer is held; without text to clean it is refused."""
+    data = encode(image({0x0008103E: ("LO", b"Thorax, Zanzibarova"), 0x00080018: ("UI", b"1.2.3")}), True)
+    one = tmp_path / "1.dcm"
+    one.write_bytes(part10.meta(CT, "1.2.3", EXPLICIT_LE) + data)
+    (tmp_path / "find.py").write_text("import json, sys\nfor t in map(json.loads, sys.stdin):\n"
+        "    at = t.find('Zanzibarova')\n    print([[at, at + 11]] if at >= 0 else [], flush=True)\n")  # fmt: skip
+    profile = tmp_path / "site.yaml"
+
+    def run(name: str, program: str, options: str, *more: object) -> tuple[int, str]:
+        program = json.dumps([sys.executable, "-I", program])
+        profile.write_text(
+            f"options: [{options}]\nnamed_entities: {{command: {program}, timeout: 30s, memory: 2GiB}}\n"
+        )
+        return deid(key, tmp_path / name, "--profile", profile, *more, one)
+
+    assert run("found", "file:find.py", "clean-descriptors")[0] == 0
+    (found,) = (tmp_path / "found").iterdir()
+    said = str(pydicom.dcmread(found).SeriesDescription)
+    assert "Thorax" in said and "Zanzibarova" not in said
+    assert run("option", "file:find.py", "", "--option", "clean-descriptors")[0] == 0
+    assert [each.name for each in (tmp_path / "option").iterdir()] == [found.name]
+    code, told = run("gone", "file:gone.py", "clean-descriptors")
+    assert code == 3 and "hosted-failed" in told and not list((tmp_path / "gone").iterdir())
+    code, told = run("needless", "file:find.py", "retain-uids")
+    assert code == 2 and "named_entities does nothing" in told and not (tmp_path / "needless").exists()
 
 
 @pytest.mark.slow
