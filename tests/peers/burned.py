@@ -13,6 +13,7 @@ import contextlib
 import random
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -106,6 +107,22 @@ def share(case: Case) -> float:
 def places(case: Case) -> tuple[tuple[int, int], ...]:
     """Where the text begins: column and row."""
     return (6, 5), (case.columns * 5 // 8, case.rows * 5 // 8)
+
+
+def strokes(case: Case) -> Iterator[np.ndarray]:
+    """Where each line has ink, at each place: (rows, columns) of bool."""
+    block = np.rot90(np.asarray(_block(case)), 3 * case.turned) > 100
+    height = case.size * 3 // 2
+    for number in range(len(LINES)):
+        line = np.zeros_like(block)
+        line[number * height : (number + 1) * height] = block[number * height : (number + 1) * height]
+        line = np.rot90(line, case.turned)
+        for left, top in places(case):
+            found = np.zeros((case.rows, case.columns), bool)
+            part = found[top : top + line.shape[0], left : left + line.shape[1]]
+            part[:] = line[: part.shape[0], : part.shape[1]]
+            if found.any():
+                yield found
 
 
 def made(case: Case) -> tuple[BytesSource, str]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gateway.errors import HoldObject
+from gateway.hosted import text
 from gateway.pixels.cleaning import How, cleaned
 from tests.peers import burned
 from tests.unit.pixels.building import opened
@@ -81,6 +82,20 @@ def test_nobody_reads_it_any_more(case: burned.Case, program: object) -> None:
 )
 def test_of_all_looks(case: burned.Case, program: object) -> None:
     check(case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", burned.cases(56, seed=2), ids=lambda each: f"{each.form}-{each.syntax}-{each.size}")
+def test_every_line_lies_in_a_box(case: burned.Case, program: object) -> None:
+    """Of another sample, whether anybody could read it or not."""
+    source, uid = burned.made(case)
+    _, image, frames = opened(source, uid)
+    photometric = "RGB" if uid == forms.BASELINE and image.samples == 3 else image.photometric
+    covered = np.zeros((case.rows, case.columns), bool)
+    for box in pictures.text_boxes(frames[0], image, photometric, text.look, text.second()):
+        covered[box.top : box.bottom, box.left : box.right] = True
+    assert min(covered[line].mean() for line in burned.strokes(case)) > 0.97, case
+    assert covered.mean() < 0.4 + 1.5 * burned.share(case), "and not the whole picture"
 
 
 @pytest.mark.slow
