@@ -138,10 +138,11 @@ class Client:
         self._sock.close()
 
     def _send(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
-        data = self._http.send(event)
         try:
             self._sock.settimeout(self._timeout)
-            self._sock.sendall(data or b"")
+            for part in self._http.send_with_data_passthrough(event) or ():  # `send` would copy what is large
+                if part:
+                    self._sock.sendall(part)
         except OSError as error:
             raise _Network(error) from error
 
