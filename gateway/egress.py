@@ -4,8 +4,8 @@ Rules of this file
 * It follows every de-identification by itself; no setting of any file turns it off.
 * Identifiers are learnt at ingest and durable before the acknowledgement; what other workers learnt is read before
   each check.
-* A study is in the hands of one thread at a time. At most STUDIES are in memory; the others are read again. Of those
-  that are looked at ahead the first stay: they are needed first.
+* A study is in the hands of one thread at a time. At most STUDIES that objects were checked against are in memory; the
+  others are read again. Of those that were only looked at, which take little, the first stay: they are needed first.
 * A hold tells the class, the encoding and the attribute. The value is nowhere.
 """
 
@@ -101,11 +101,13 @@ class Egress:
     """All studies of a process. Without a store it knows what this process has seen."""
 
     def __init__(
-        self, store: Identities | None = None, clock: Callable[[], float] = time.time, studies: int = STUDIES
+        self, store: Identities | None = None, clock: Callable[[], float] = time.time, ahead: int = STUDIES
     ) -> None:
+        """`ahead`: how many studies are in memory at most, with those that are only looked at."""
         self._store = store
         self._clock = clock
-        self._most = studies
+        self._most = ahead
+        self._used: OrderedDict[str, None] = OrderedDict()  # the studies that are more than looked at
         self._studies: OrderedDict[str, _Known] = OrderedDict()
         self._looked = _Known()  # of the study of the last look
         self._lock = Lock()
@@ -207,10 +209,17 @@ class Egress:
             known = self._studies.get(study)
             if known is None:
                 while len(self._studies) >= self._most:
-                    self._studies.popitem(last=ahead)
+                    gone, _ = self._studies.popitem(last=ahead)
+                    self._used.pop(gone, None)
                 known = self._studies[study] = _Known()
             else:
                 self._studies.move_to_end(study)
+            if not ahead:
+                self._used[study] = None
+                self._used.move_to_end(study)
+                if len(self._used) > STUDIES:
+                    gone, _ = self._used.popitem(last=False)
+                    del self._studies[gone]
             return known
 
     def _store_new(self, study: str, known: _Known) -> None:

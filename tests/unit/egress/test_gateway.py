@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import stat
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -358,6 +359,26 @@ def test_threads_and_many_studies(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert wrong == [] and len(done) == 3 * len(outputs)
+
+
+def test_studies_looked_at_stay_until_they_are_used_and_few_of_those() -> None:
+    egress = Egress(ahead=STUDIES + 8)
+    objects = {}
+    for seed in range(STUDIES + 20):
+        data = invented.ct(seed, 1, rows=8)
+        objects[str(data.StudyInstanceUID)] = (seed, BytesSource(encoded(data)))
+    for study, (seed, raw) in objects.items():
+        assert egress.look(seed, raw, EXPLICIT).study == study
+    first = list(objects)[: STUDIES + 7]
+    assert [*egress._studies] == [*first, list(objects)[-1]], "the first stay, and the one that is looked at"
+    for study in first:
+        seed, raw = objects[study]
+        known = egress._studies[study]
+        with suppress(HoldObject):
+            egress.check(study, raw, raw, EXPLICIT, Kept(), number=seed)
+        assert egress._studies[study] is known, "it was not read again"
+    assert set(first[-STUDIES:]) == set(egress._used) <= set(egress._studies)
+    assert len(egress._studies) == STUDIES + 1
 
 
 def test_deid_writes_nothing_that_is_hit(
