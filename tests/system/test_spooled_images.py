@@ -142,6 +142,7 @@ def test_what_is_in_the_spool_is_drawn_and_tells_its_plane(site: Site, gateways,
     trial.SeriesDescription = "TRIAL"
     stranger.PatientID = "SOMEBODY-ELSE"
     stranger.StudyInstanceUID += ".1"
+    stranger.SeriesInstanceUID += ".1"
     send(gateway, site, tmp_path / "reports", report, trial, stranger, measured)
     delivered(gateway)
 
