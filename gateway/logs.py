@@ -16,6 +16,7 @@ import logging
 import re
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TextIO
@@ -66,16 +67,25 @@ def _place(path: str, line: int) -> str:
     return f"{path.rsplit('/', 2)[-1]}:{line}"
 
 
-def _warned(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    place = _place(filename, lineno)
-    logging.getLogger("python").warning(fields("library-warning", kind=category.__name__, at=place))
+def _warn(once: bool) -> Callable[..., None]:
+    """What stands in for `warnings.showwarning`; `once`: for each place."""
+    warned = set[tuple[str, int]]()
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if once and (filename, lineno) in warned:
+            return
+        warned.add((filename, lineno))
+        place = _place(filename, lineno)
+        logging.getLogger("python").warning(fields("library-warning", kind=category.__name__, at=place))
+
+    return show
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -89,28 +99,14 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    warnings.showwarning = _warned
+    warnings.showwarning = _warn(once=False)
 
 
 def terminal() -> None:
     """What a command says where nobody has configured logs: the same, without the time; each place warns once."""
     if isinstance(logging.lastResort, logging.Handler):
         logging.lastResort.setFormatter(_Words())
-    warned = set[tuple[str, int]]()
-
-    def show(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        if (filename, lineno) not in warned:
-            warned.add((filename, lineno))
-            _warned(message, category, filename, lineno)
-
-    warnings.showwarning = show
+    warnings.showwarning = _warn(once=True)
     sys.excepthook = _failed
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from gateway.model import Decision, Grouping, Instance, Reference, Result, Verdict
@@ -14,16 +11,9 @@ from gateway.store.commitments import CommitmentTable
 from gateway.store.prepared import Cursor
 from gateway.writer.messages import Discard, Release
 from tests.unit.writer.inside import End, Inside
-from tests.unit.writer.stage import CT, Stage
+from tests.unit.writer.stage import CT
 
 HOLD: dict[str, Any] = {"verdict": Verdict.HOLD, "reason": "no-route", "to": ()}
-
-
-@pytest.fixture
-def it(tmp_path: Path) -> Iterator[Inside]:
-    inside = Inside(Stage(tmp_path))
-    yield inside
-    inside.close()
 
 
 def by(instance: Instance, listener: str) -> Instance:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -21,23 +19,8 @@ from gateway.writer.messages import Committed, Discard, Failed, Opened, Outcomes
 from gateway.writer.peer import Peer
 from gateway.writer.process import Process
 from tests.unit.writer.inside import Clock, Inside
-from tests.unit.writer.stage import Stage
 
 DROP = {"verdict": Verdict.DROP, "reason": "noise", "to": ()}
-
-
-@pytest.fixture
-def it(tmp_path: Path) -> Iterator[Inside]:
-    inside = Inside(Stage(tmp_path))
-    yield inside
-    inside.close()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    found = Clock()
-    monkeypatch.setattr(process_module, "time", found)
-    return found
 
 
 def files(it: Inside) -> set[str]:

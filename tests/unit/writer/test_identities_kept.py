@@ -18,13 +18,6 @@ DAY = 86400.0
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    found = Clock()
-    monkeypatch.setattr(process_module, "time", found)
-    return found
-
-
-@pytest.fixture
 def it(tmp_path: Path, clock: Clock) -> Iterator[Inside]:
     inside = Inside(Stage(tmp_path))
     yield inside

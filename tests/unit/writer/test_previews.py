@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,16 +11,8 @@ from gateway.pixels.groups import Groups
 from gateway.writer import process as process_module
 from gateway.writer.messages import Discard, Release
 from tests.unit.writer.inside import Clock, End, Inside
-from tests.unit.writer.stage import Stage
 
 A, B = "3f9a12c0d4e7", "aaaabbbbcccc"
-
-
-@pytest.fixture
-def it(tmp_path: Path) -> Iterator[Inside]:
-    inside = Inside(Stage(tmp_path))
-    yield inside
-    inside.close()
 
 
 def picture(it: Inside, name: str) -> None:

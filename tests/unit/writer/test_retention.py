@@ -12,20 +12,12 @@ import pytest
 from gateway.audit.events import Party
 from gateway.model import CommitmentRequest, Grouping, Reference, Result, Verdict
 from gateway.writer import desk as desk_module
-from gateway.writer import process as process_module
 from gateway.writer.messages import Closed, CommitmentAsked, Opened, TaskDone
 from tests.unit.writer.inside import Clock, Inside
 from tests.unit.writer.stage import CT, Stage
 
 DAY = 86400.0
 TABLES = ("instances", "deliveries", "groups", "bringing", "associations", "commitments", "commitment_items")
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    found = Clock()
-    monkeypatch.setattr(process_module, "time", found)
-    return found
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,14 +14,7 @@ from gateway.writer import process as process_module
 from gateway.writer.messages import AskMembers, Discard, Failed, Members, Outcomes
 from gateway.writer.process import SWEEP_EVERY
 from tests.unit.writer.inside import Clock, End, Inside
-from tests.unit.writer.stage import Stage, until
-
-
-@pytest.fixture
-def it(tmp_path: Path) -> Iterator[Inside]:
-    inside = Inside(Stage(tmp_path))
-    yield inside
-    inside.close()
+from tests.unit.writer.stage import until
 
 
 @pytest.fixture(autouse=True)
